@@ -1,0 +1,63 @@
+# in.popd - see README. Everything is built below $B.
+B ?= build
+PREFIX ?= /usr
+CFLAGS ?= -O2 -g
+VERSION := 0.1.0
+
+SBINDIR = $(PREFIX)/sbin
+MANDIR = $(PREFIX)/share/man
+STATEDIR = /var/lib/in.popd
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+	-Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings \
+	-Wformat=2 -Wundef -Wvla -Wimplicit-fallthrough -Wnull-dereference
+ifdef CI
+WARN += -Werror
+endif
+FORTIFY := $(if $(findstring -O,$(filter-out -O0,$(CFLAGS))),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DPOPD_VERSION='"$(VERSION)"' -Isrc $(WARN) \
+	-fPIE -fstack-protector-strong -fstack-clash-protection \
+	-fcf-protection $(FORTIFY) $(CPPFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
+	$(CFLAGS) $(LDFLAGS)
+LIBS := -lcrypt -lmd
+
+LIB_SRC := $(filter-out src/main%.c,$(wildcard src/*.c src/*/*.c))
+LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
+UNIT_SRC := $(wildcard tests/unit/*/*_test.c)
+UNIT := $(UNIT_SRC:%.c=$B/%)
+
+.PHONY: all check demo lint install uninstall clean
+all: $B/in.popd
+
+$B/in.popd: $B/src/main.o $B/libpopd.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$B/libpopd.a: $(LIB_OBJ)
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$B/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$B/tests/unit/%: $B/tests/unit/%.o $B/libpopd.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+-include $(LIB_OBJ:.o=.d) $B/src/main.d $(UNIT:=.d)
+
+# Test programs: cmocka ones are built, the others are scripts that end in .sh.
+SCRIPTS := $(filter-out tests/lib.sh,$(wildcard tests/dialogue/*.sh tests/expect/*.sh))
+ABS_B = $(abspath $B)
+
+check: all $(UNIT)
+	B=$(ABS_B) tests/run $(UNIT:$B/%=$(ABS_B)/%) $(SCRIPTS)
+
+demo: all
+	@B=$(ABS_B) sh tests/demo/demo.sh
+
+lint:
+	@sh tests/lint/lint.sh
+
+clean:
+	rm -rf $B

@@ -1,0 +1,31 @@
+/* auth - the verdict: may this user in with this password?
+ *
+ * Runs in the broker only, as root until the verdict is good. */
+#ifndef AUTH_AUTH_H
+#define AUTH_AUTH_H
+
+#include "sys/cred.h"
+#include "sys/err.h"
+#include <sys/types.h>
+
+enum { AUTH_SECRET_OCTETS = 512 }; /* the longest password, without its NUL */
+
+/* auth_policy - who may log in at all. */
+struct auth_policy {
+	uid_t min_uid; /* smaller user ids never; 0 never in any case */
+	int passwd_fd; /* a file of accounts instead of the system's, or -1 */
+};
+
+/* auth_password - checks password for user. Every refusal takes the time that
+ * a wrong password takes. On RC_OK *out is the account; otherwise *why is one
+ * word for the log, static. RC_DENIED: no, whatever the reason; RC_IO with
+ * errno: the databases could not be read; RC_NOMEM. */
+enum rc auth_password(const struct auth_policy *p, const char *user,
+    const char *password, struct account *out, const char **why) MUST_CHECK;
+
+/* auth_name_is_safe - whether a user name may stand in a path and name a
+ * maildrop: 1 to NAME_OCTETS octets, no "/", no blank or control character, no
+ * "." in front, no ".lock" at its end. */
+unsigned auth_name_is_safe(const char *user);
+
+#endif

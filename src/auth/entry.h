@@ -1,0 +1,35 @@
+/* entry - what an account database says of one user. */
+#ifndef AUTH_ENTRY_H
+#define AUTH_ENTRY_H
+
+#include "auth/auth.h"
+
+enum { ENTRY_HASH_OCTETS = 384 }; /* libxcrypt's longest, CRYPT_OUTPUT_SIZE */
+
+struct entry {
+	struct account who;
+	char hash[ENTRY_HASH_OCTETS + 1]; /* as stored, "" when there is none */
+	unsigned expired : 1;
+};
+
+/* shadow_find - user in the system's passwd and shadow. RC_NOSUCH: unknown, or
+ * of a shape that does not fit an entry; RC_DENIED: shadow is not readable,
+ * which only root may; RC_IO with errno. */
+enum rc shadow_find(const char *user, struct entry *out) MUST_CHECK;
+
+/* passwd_file_find - user in the file behind fd: lines of
+ * name:hash:uid:gid:gecos:home:shell, "#" for remarks. The first line for a
+ * name counts; one that is malformed or longer than PASSWD_LINE_OCTETS is no
+ * account. RC_NOSUCH: unknown; RC_IO with errno. */
+enum { PASSWD_LINE_OCTETS = 2048 };
+enum rc passwd_file_find(
+    int fd, const char *user, struct entry *out) MUST_CHECK;
+
+/* entry_set - fills in out->who; RC_TOOLONG: name or home does not fit. */
+enum rc entry_set(struct entry *out, const char *name, uid_t uid, gid_t gid,
+    const char *home) MUST_CHECK;
+
+/* entry_set_hash - fills in out->hash; RC_TOOLONG: it does not fit. */
+enum rc entry_set_hash(struct entry *out, const char *hash) MUST_CHECK;
+
+#endif

@@ -1,0 +1,423 @@
+/* main - reads the command line, puts the process in order, and splits it into
+ * the broker, which stays what it is, and the session, which becomes nobody.
+ * The only file that ends the process. DESIGN: docs/trust.md. */
+#include "pop/dialect.h"
+#include "priv/broker.h"
+#include "priv/peer.h"
+#include "sys/file.h"
+#include "sys/log.h"
+#include "sys/num.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define STATE_DIR "/var/lib/in.popd"
+
+enum {
+	LOGIN_S = 180,    /* all the time before a login */
+	IDLE_MIN_S = 600, /* RFC 1939 section 3 */
+	IDLE_S = 600,
+	LOCK_S = 30,
+	MIN_UID = 100
+};
+
+struct options {
+	const char *dialect, *spool, *passwd, *user, *state;
+	uint64_t idle_s, lock_s, min_uid;
+	unsigned debugging : 1;
+	unsigned quiet : 1; /* descriptor 2 is the client's */
+};
+
+static const char usage[] =
+    "usage: in.popd [-d] [-D dialect] [-m spooldir] [-P passwd-file]\n"
+    "               [-u user] [-t seconds] [--state dir|none]\n"
+    "               [--lock-timeout seconds] [--min-uid number]\n"
+    "\n"
+    "A POP server for one connection on descriptors 0 and 1, started by "
+    "inetd,\n"
+    "xinetd, tcpserver or systemd; or by hand, to type at.\n"
+    "\n"
+    "  -d, --debug            log to descriptor 2, with the dialogue\n"
+    "  -D, --dialect NAME     pop3, or auto (the default)\n"
+    "  -m, --spool DIR        where the maildrops are (default /var/mail)\n"
+    "  -P, --passwd FILE      accounts: name:hash:uid:gid:gecos:home:shell\n"
+    "  -u, --user NAME        who the session runs as (default in.popd, else\n"
+    "                         nobody)\n"
+    "  -t, --timeout SECONDS  autologout, at least 600 (the default)\n"
+    "      --state DIR|none   session locks and notes\n"
+    "                         (default " STATE_DIR ")\n"
+    "      --lock-timeout S   how long to try for a locked maildrop (30)\n"
+    "      --min-uid NUMBER   smaller user ids may not log in (100)\n"
+    "  -h, --help             this text\n"
+    "  -V, --version          the version\n"
+    "\n"
+    "man 8 in.popd tells more.\n";
+
+static const struct option long_options[] = {
+    {"debug", no_argument, NULL, 'd'},
+    {"dialect", required_argument, NULL, 'D'},
+    {"spool", required_argument, NULL, 'm'},
+    {"passwd", required_argument, NULL, 'P'},
+    {"user", required_argument, NULL, 'u'},
+    {"timeout", required_argument, NULL, 't'},
+    {"state", required_argument, NULL, 's'},
+    {"lock-timeout", required_argument, NULL, 'l'},
+    {"min-uid", required_argument, NULL, 'M'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
+};
+
+/* die - says why nothing can be served: to the log, and on descriptor 2 unless
+ * that is the client's. */
+static void __attribute__((noreturn)) PRINTF(3, 4)
+    die(const struct options *o, int status, const char *fmt, ...)
+{
+	char text[LOG_LINE_OCTETS];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_open("in.popd", 0);
+	log_event(LOG_ERR, "event=error why=\"%s\"", text);
+	if (!o->quiet)
+		dprintf(2, "in.popd: %s\n", text);
+	exit(status);
+}
+
+/* number - an option's number between min and max. */
+static uint64_t
+number(const struct options *o, const char *option, const char *text,
+    uint64_t min, uint64_t max)
+{
+	uint64_t value;
+
+	if (num_parse(text, max, &value) != RC_OK || value < min)
+		die(o, EX_USAGE, "%s takes a number from %llu to %llu, not %s",
+		    option, (unsigned long long)min, (unsigned long long)max,
+		    text);
+	return value;
+}
+
+static void
+parse_options(int argc, char **argv, struct options *o)
+{
+	int c;
+
+	opterr = 0;
+	while ((c = getopt_long(
+		    argc, argv, "dD:m:P:u:t:hV", long_options, NULL)) != -1) {
+		switch (c) {
+		case 'd':
+			o->debugging = 1;
+			o->quiet = 0;
+			break;
+		case 'D':
+			o->dialect = optarg;
+			break;
+		case 'm':
+			o->spool = optarg;
+			break;
+		case 'P':
+			o->passwd = optarg;
+			break;
+		case 'u':
+			o->user = optarg;
+			break;
+		case 's':
+			o->state = optarg;
+			break;
+		case 't':
+			o->idle_s =
+			    number(o, "--timeout", optarg, IDLE_MIN_S, 86400);
+			break;
+		case 'l':
+			o->lock_s =
+			    number(o, "--lock-timeout", optarg, 0, 3600);
+			break;
+		case 'M':
+			o->min_uid =
+			    number(o, "--min-uid", optarg, 1, UINT32_MAX - 1);
+			break;
+		case 'h':
+			printf("%s", usage);
+			exit(EX_OK);
+		case 'V':
+			printf("in.popd %s\n", POPD_VERSION);
+			exit(EX_OK);
+		default:
+			die(o, EX_USAGE,
+			    "%s: unknown option or no argument; "
+			    "in.popd --help lists them",
+			    argv[optind - 1]);
+		}
+	}
+	if (optind < argc)
+		die(o, EX_USAGE,
+		    "%s: no argument is expected; "
+		    "in.popd --help lists the options",
+		    argv[optind]);
+}
+
+/* pick_dialect - by option, by the program's name, or the one that is left. */
+static const struct dialect *
+pick_dialect(const struct options *o)
+{
+	if (strcmp(o->dialect, "auto") != 0 && strcmp(o->dialect, "pop3") != 0)
+		die(o, EX_USAGE, "--dialect takes pop3 or auto, not %s",
+		    o->dialect);
+	return &pop3_dialect;
+}
+
+/* tidy_descriptors - 0, 1 and 2 are open, nothing else is, and 2 is not the
+ * client's socket under another name. */
+static void
+tidy_descriptors(struct options *o)
+{
+	struct stat st;
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			exit(EX_OSERR);
+	} while (fd <= 2);
+	if (close_range(3, ~0u, 0) != 0)
+		exit(EX_OSERR);
+	o->quiet = fstat(2, &st) != 0 || S_ISSOCK(st.st_mode);
+}
+
+/* tidy_process - what a launcher may have left behind it. */
+static void
+tidy_process(void)
+{
+	static const int defaults[] = {
+	    SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
+		signal(defaults[i], SIG_DFL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	umask(077);
+}
+
+/* state_path - the state directory when none is named. Static storage. */
+static const char *
+state_path(void)
+{
+	static char path[PATH_MAX];
+	const char *xdg = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	int n;
+
+	if (geteuid() == 0)
+		return STATE_DIR;
+	if (xdg != NULL && xdg[0] == '/')
+		n = snprintf(path, sizeof(path), "%s/in.popd", xdg);
+	else if (home != NULL && home[0] == '/')
+		n = snprintf(
+		    path, sizeof(path), "%s/.local/state/in.popd", home);
+	else
+		return "none";
+	return n > 0 && (size_t)n < sizeof(path) ? path : "none";
+}
+
+/* make_state - opens the directory path, made with those above it when absent;
+ * -1 when that fails, which costs the session lock and no mail. */
+static int
+make_state(const char *path)
+{
+	int fd = -1;
+	enum rc rc =
+	    file_make_dir(AT_FDCWD, path, 0711, geteuid(), getegid(), &fd);
+
+	if (rc == RC_NOSUCH) {
+		file_make_parents(path);
+		rc = file_make_dir(
+		    AT_FDCWD, path, 0711, geteuid(), getegid(), &fd);
+	}
+	if (rc != RC_OK) {
+		log_open("in.popd", 0);
+		log_event(LOG_WARNING, "event=no-state dir=%s why=\"%s\"", path,
+		    log_why(rc));
+	}
+	return fd;
+}
+
+/* jail - what the session gives up root with. */
+struct jail {
+	uid_t uid;
+	gid_t gid;
+	int dirfd;
+};
+
+/* make_jail - root only: the session's identity, and an empty directory. */
+static void
+make_jail(const struct options *o, int state_dirfd, struct jail *j)
+{
+	const char *name = o->user != NULL ? o->user : "in.popd";
+	const struct passwd *pw = getpwnam(name);
+	int base = state_dirfd >= 0 ? state_dirfd : make_state(STATE_DIR);
+	enum rc rc;
+
+	if (pw == NULL && o->user == NULL)
+		pw = getpwnam(name = "nobody");
+	if (pw == NULL)
+		die(o, EX_NOUSER,
+		    "no user %s for the session process: add "
+		    "it, or name another with --user",
+		    name);
+	j->uid = pw->pw_uid;
+	j->gid = pw->pw_gid;
+	rc = base < 0 ? RC_NOSUCH
+		      : file_make_dir(base, ".empty", 0555, 0, 0, &j->dirfd);
+	if (rc != RC_OK)
+		die(o, EX_OSFILE,
+		    "cannot make the empty directory for the "
+		    "session, .empty in %s: %s",
+		    state_dirfd >= 0 ? o->state : STATE_DIR, log_why(rc));
+	if (base != state_dirfd)
+		file_close(&base);
+}
+
+/* make_config - opens what the broker needs. */
+static void
+make_config(const struct options *o, struct broker_config *c)
+{
+	struct stat st;
+	enum rc rc = file_open_dir(o->spool, &c->spool_dirfd);
+
+	if (rc != RC_OK || fstat(c->spool_dirfd, &st) != 0)
+		die(o, EX_NOINPUT,
+		    "cannot open the spool directory %s: %s; "
+		    "name yours with --spool",
+		    o->spool, strerror(errno));
+	c->spool_gid = CRED_NO_GROUP;
+	if (geteuid() == 0 && st.st_uid == 0 && st.st_gid != 0 &&
+	    (st.st_mode & S_IWGRP) != 0)
+		c->spool_gid = st.st_gid;
+	c->policy.passwd_fd = -1;
+	if (o->passwd != NULL) {
+		c->policy.passwd_fd = open(o->passwd, O_RDONLY | O_CLOEXEC);
+		if (c->policy.passwd_fd < 0)
+			die(o, EX_NOINPUT,
+			    "cannot read the accounts in %s: "
+			    "%s",
+			    o->passwd, strerror(errno));
+	}
+	c->state_dirfd =
+	    strcmp(o->state, "none") == 0 ? -1 : make_state(o->state);
+	c->spool_dir = o->spool;
+	c->state_dir = o->state;
+	c->lock_timeout_s = (unsigned)o->lock_s;
+	c->policy.min_uid = (uid_t)o->min_uid;
+}
+
+/* host_name - ours, with nothing in it that a client might take for syntax. */
+static void
+host_name(char *out, size_t size)
+{
+	if (gethostname(out, size) != 0)
+		out[0] = '\0';
+	out[size - 1] = '\0';
+	for (char *c = out; *c != '\0'; c++) {
+		if (strchr("abcdefghijklmnopqrstuvwxyz"
+			   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._",
+			*c) == NULL)
+			*c = '-';
+	}
+	if (out[0] == '\0')
+		memcpy(out, "localhost", sizeof("localhost"));
+}
+
+/* run_session - the child: nobody, nowhere, with the client and the broker. */
+static int __attribute__((noinline)) run_session(const struct options *o,
+    const struct dialect *dialect, const struct jail *jail, int broker_fd)
+{
+	char host[HOST_NAME_MAX + 1];
+	struct session_config config = {.in_fd = 0,
+	    .out_fd = 1,
+	    .broker_fd = 3,
+	    .login_s = LOGIN_S,
+	    .idle_s = (unsigned)o->idle_s,
+	    .debugging = o->debugging,
+	    .host = host};
+	struct session s;
+
+	host_name(host, sizeof(host));
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	if (geteuid() == 0 &&
+	    cred_jail(jail->uid, jail->gid, jail->dirfd) != RC_OK)
+		return EX_OSERR;
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
+	    dup2(broker_fd, config.broker_fd) < 0 ||
+	    close_range(4, ~0u, 0) != 0)
+		return EX_OSERR;
+	return session_run(&s, &config, dialect);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = {.dialect = "auto",
+	    .spool = "/var/mail",
+	    .idle_s = IDLE_S,
+	    .lock_s = LOCK_S,
+	    .min_uid = MIN_UID};
+	struct broker_config config = {0};
+	struct jail jail = {.dirfd = -1};
+	const struct dialect *dialect;
+	char peer[PEER_OCTETS];
+	int pair[2], devnull;
+	pid_t pid, self = getpid();
+
+	tidy_descriptors(&o);
+	parse_options(argc, argv, &o);
+	dialect = pick_dialect(&o);
+	tidy_process();
+	peer_name(0, peer);
+	peer_tune(1);
+	if (o.state == NULL)
+		o.state = state_path();
+	make_config(&o, &config);
+	config.peer = peer;
+	config.dialect = dialect->name;
+	if (geteuid() == 0)
+		make_jail(&o, config.state_dirfd, &jail);
+	else if (o.passwd == NULL && isatty(2))
+		dprintf(2, "in.popd: not root, so no system account can log "
+			   "in; give accounts of your own with --passwd, or "
+			   "try make demo\n");
+	devnull = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (devnull < 0 || (o.quiet && dup2(devnull, 2) < 0) ||
+	    clearenv() != 0 || chdir("/") != 0 || peer_pair(pair) != RC_OK)
+		die(&o, EX_OSERR, "cannot start: %s", strerror(errno));
+	pid = fork();
+	if (pid < 0)
+		die(&o, EX_OSERR, "cannot fork: %s", strerror(errno));
+	if (pid == 0)
+		_exit(run_session(&o, dialect, &jail, pair[1]));
+	(void)self;
+	if (dup2(devnull, 0) < 0 || dup2(devnull, 1) < 0)
+		exit(EX_OSERR);
+	close(pair[1]);
+	file_close(&devnull);
+	file_close(&jail.dirfd);
+	log_open("in.popd", o.debugging);
+	exit(broker_run(&config, pair[0], pid));
+}

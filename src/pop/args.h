@@ -1,0 +1,32 @@
+/* args - what follows a verb.
+ *
+ * A parser gets the rest of the line behind the verb: "" or a text that begins
+ * with a blank, NUL-terminated, which it may write to. Blanks at the end and
+ * several blanks between words are taken; signs are not. */
+#ifndef POP_ARGS_H
+#define POP_ARGS_H
+
+#include "sys/err.h"
+#include <stdint.h>
+
+struct args {
+	uint32_t msgno;
+	uint32_t lines;
+	unsigned has_msgno : 1;
+	char *text; /* a name or a secret, within the line */
+};
+
+/* Each returns RC_OK with its part of out filled in, or RC_SYNTAX. A number too
+ * large for a message is RC_NOSUCH; too many lines are as many as there are.
+ * args_none: nothing; args_msgno: a message number; args_opt_msgno: one or
+ * nothing; args_msgno_lines: a message number and a number of lines; args_name:
+ * the rest without blanks around it, not empty; args_secret: everything behind
+ * one blank, blanks included, not empty. RFC 1939 sections 3, 5 and 7. */
+enum rc args_none(char *rest, struct args *out) MUST_CHECK;
+enum rc args_msgno(char *rest, struct args *out) MUST_CHECK;
+enum rc args_opt_msgno(char *rest, struct args *out) MUST_CHECK;
+enum rc args_msgno_lines(char *rest, struct args *out) MUST_CHECK;
+enum rc args_name(char *rest, struct args *out) MUST_CHECK;
+enum rc args_secret(char *rest, struct args *out) MUST_CHECK;
+
+#endif

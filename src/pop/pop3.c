@@ -1,0 +1,417 @@
+/* pop3 - RFC 1939, with CAPA (RFC 2449), response codes (RFC 2449 section 8,
+ * RFC 3206) and LAST (RFC 1460). Knows the verbs and what they answer; not
+ * where mail lies, nor who may read it.
+ *
+ *                 greeting
+ *                    |
+ *        USER        v
+ *      +------ AUTHORIZATION <-----+       QUIT in AUTHORIZATION: close
+ *      v                           |
+ *     NAMED --- PASS, refused -----+       third refusal: close
+ *      |
+ *      +------ PASS, good, maildrop locked, scanned, unlocked
+ *                    |
+ *                    v
+ *              TRANSACTION   STAT LIST RETR DELE NOOP RSET TOP UIDL LAST
+ *                    |
+ *                    +-- QUIT --> UPDATE: remove what is marked, unlock,
+ *                    |            answer, close
+ *                    +-- anything that ends the connection otherwise:
+ *                        nothing is removed (section 6)
+ */
+#include "pop/dialect.h"
+#include <string.h>
+
+enum { NAMED = 1u << 8, TRANSACTION = 1u << 9, BLOCK_OCTETS = 32768 };
+
+static enum rc
+greet(struct session *s)
+{
+	return reply_line(
+	    &s->out, "+OK POP3 %s in.popd ready", s->config->host);
+}
+
+/* USER name. Every name is welcome until it is known whose it is: section 13.
+ */
+static enum rc
+user(struct session *s, const struct args *a)
+{
+	size_t n = strlen(a->text);
+
+	if (n >= sizeof(s->user))
+		return RC_SYNTAX;
+	memcpy(s->user, a->text, n + 1);
+	return reply_line(&s->out, "+OK send PASS");
+}
+
+/* PASS secret. Section 7, and section 4 for what follows. */
+static enum rc
+pass(struct session *s, const struct args *a)
+{
+	enum rc rc = session_login(s, a->text);
+
+	explicit_bzero(a->text, strlen(a->text));
+	if (rc == RC_OK)
+		rc = session_open(s);
+	if (rc != RC_OK)
+		return rc;
+	return reply_line(&s->out,
+	    "+OK maildrop has %zu message%s (%llu octets)", s->drop.count,
+	    s->drop.count == 1 ? "" : "s",
+	    (unsigned long long)s->drop.left_octets);
+}
+
+/* CAPA. RFC 2449 section 5; what is listed is true in both states. */
+static enum rc
+capa(struct session *s, const struct args *a)
+{
+	static const char *const lines[] = {"TOP", "USER", "UIDL", "RESP-CODES",
+	    "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER",
+	    ("IMPLEMENTATION in.popd-" POPD_VERSION)};
+	enum rc rc = reply_line(&s->out, "+OK capability list follows");
+
+	(void)a;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (rc == RC_OK)
+			rc = reply_line(&s->out, "%s", lines[i]);
+	}
+	return rc == RC_OK ? reply_end_multiline(&s->out) : rc;
+}
+
+/* STAT: the drop listing, without what is marked as deleted. Section 5. */
+static enum rc
+drop_listing(struct session *s, const struct args *a)
+{
+	(void)a;
+	return reply_line(&s->out, "+OK %zu %llu", s->drop.left,
+	    (unsigned long long)s->drop.left_octets);
+}
+
+/* scan_line - message i's scan listing. Section 5, LIST. */
+static enum rc
+scan_line(struct session *s, const char *before, size_t i)
+{
+	return reply_line(&s->out, "%s%zu %llu", before, i + 1,
+	    (unsigned long long)s->drop.msg[i].octets);
+}
+
+/* uid_line - message i's unique-id listing. Section 7, UIDL. */
+static enum rc
+uid_line(struct session *s, const char *before, size_t i)
+{
+	char uid[UID_TEXT_OCTETS + 1];
+	enum rc rc = maildrop_uid(&s->drop, i, uid);
+
+	if (rc != RC_OK)
+		return rc;
+	return reply_line(&s->out, "%s%zu %s", before, i + 1, uid);
+}
+
+/* listing - LIST and UIDL: one message's line, or first and then every line of
+ * those not marked as deleted. */
+static enum rc
+listing(struct session *s, const struct args *a, const char *first,
+    enum rc (*line)(struct session *s, const char *before, size_t i))
+{
+	size_t i;
+	enum rc rc;
+
+	if (a->has_msgno) {
+		rc = maildrop_find(&s->drop, a->msgno, &i);
+		return rc == RC_OK ? line(s, "+OK ", i) : rc;
+	}
+	rc = reply_line(&s->out, "%s", first);
+	for (i = 0; i < s->drop.count && rc == RC_OK; i++) {
+		if (!s->drop.msg[i].deleted)
+			rc = line(s, "", i);
+	}
+	return rc == RC_OK ? reply_end_multiline(&s->out) : rc;
+}
+
+/* LIST [msg]. Section 5. */
+static enum rc
+list(struct session *s, const struct args *a)
+{
+	return listing(s, a, "+OK scan listing follows", scan_line);
+}
+
+/* UIDL [msg]. Section 7. The ids are made before the first octet of the reply,
+ * since that may fail. */
+static enum rc
+uidl(struct session *s, const struct args *a)
+{
+	enum rc rc = s->drop.ops->identify(&s->drop);
+
+	if (rc != RC_OK)
+		return rc;
+	return listing(s, a, "+OK unique-id listing follows", uid_line);
+}
+
+/* cutter - how much of a message TOP still lets through. */
+struct cutter {
+	uint64_t lines;       /* of the body */
+	unsigned in_body : 1; /* behind the header's blank line */
+	unsigned at_bol : 1;
+	unsigned cr : 1; /* the line so far is one CR */
+};
+
+/* cut - of the next n octets, how many TOP lets through; *done when the last
+ * of them has been reached. Section 7, TOP. */
+static size_t
+cut(struct cutter *c, const char *octets, size_t n, unsigned *done)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned blank = c->at_bol || c->cr;
+
+		if (c->in_body && c->lines == 0) {
+			*done = 1;
+			return i;
+		}
+		if (octets[i] != '\n') {
+			c->cr = c->at_bol && octets[i] == '\r';
+			c->at_bol = 0;
+			continue;
+		}
+		if (c->in_body)
+			c->lines--;
+		else if (blank)
+			c->in_body = 1;
+		c->at_bol = 1;
+		c->cr = 0;
+	}
+	*done = 0;
+	return n;
+}
+
+/* send_message - message i as a multi-line body, cut by c unless it is NULL.
+ * Once the first block is out there is no other reply left: what fails then
+ * closes the connection. */
+static enum rc
+send_message(struct session *s, size_t i, struct cutter *c)
+{
+	char block[BLOCK_OCTETS];
+	struct maildrop *d = &s->drop;
+	uint64_t from = 0;
+	unsigned done = 0;
+	enum rc rc;
+
+	do {
+		size_t got, n;
+
+		rc = d->ops->read(d, i, from, block, sizeof(block), &got);
+		if (rc != RC_OK || got == 0)
+			break;
+		n = c != NULL ? cut(c, block, got, &done) : got;
+		rc = reply_stuffed(&s->out, block, n);
+		from += got;
+	} while (rc == RC_OK && !done);
+	if (rc == RC_OK)
+		rc = reply_end_multiline(&s->out);
+	if (rc != RC_OK && !s->out.broken) {
+		s->out.broken = 1;
+		s->why = "maildrop-unreadable";
+	}
+	s->retrieved_octets += from;
+	return rc;
+}
+
+/* access_message - the index of a message that is there and still what was
+ * scanned. */
+static enum rc
+access_message(struct session *s, uint32_t msgno, size_t *i)
+{
+	enum rc rc = maildrop_find(&s->drop, msgno, i);
+
+	if (rc == RC_OK)
+		rc = s->drop.ops->check(&s->drop);
+	if (rc == RC_OK && msgno > s->highest)
+		s->highest = msgno;
+	return rc;
+}
+
+/* RETR msg. Section 5. */
+static enum rc
+retr(struct session *s, const struct args *a)
+{
+	size_t i;
+	enum rc rc = access_message(s, a->msgno, &i);
+
+	if (rc == RC_OK)
+		rc = reply_line(&s->out, "+OK %llu octets",
+		    (unsigned long long)s->drop.msg[i].octets);
+	if (rc != RC_OK)
+		return rc;
+	s->retrieved++;
+	return send_message(s, i, NULL);
+}
+
+/* TOP msg n. Section 7. */
+static enum rc
+top(struct session *s, const struct args *a)
+{
+	struct cutter c = {.lines = a->lines, .at_bol = 1};
+	size_t i;
+	enum rc rc = access_message(s, a->msgno, &i);
+
+	if (rc == RC_OK)
+		rc = reply_line(&s->out, "+OK top of message follows");
+	return rc == RC_OK ? send_message(s, i, &c) : rc;
+}
+
+/* DELE msg. Section 5. */
+static enum rc
+dele(struct session *s, const struct args *a)
+{
+	size_t i;
+	enum rc rc = maildrop_find(&s->drop, a->msgno, &i);
+
+	if (rc != RC_OK)
+		return rc;
+	maildrop_delete(&s->drop, i);
+	if (a->msgno > s->highest)
+		s->highest = a->msgno;
+	return reply_line(&s->out, "+OK message %u deleted", a->msgno);
+}
+
+static enum rc
+noop(struct session *s, const struct args *a)
+{
+	(void)a;
+	return reply_line(&s->out, "+OK");
+}
+
+/* LAST. RFC 1460: the highest message number accessed. */
+static enum rc
+last(struct session *s, const struct args *a)
+{
+	(void)a;
+	return reply_line(&s->out, "+OK %zu", s->highest);
+}
+
+/* RSET. Section 5. */
+static enum rc
+rset(struct session *s, const struct args *a)
+{
+	(void)a;
+	maildrop_reset(&s->drop);
+	s->highest = 0;
+	return reply_line(&s->out,
+	    "+OK maildrop has %zu message%s (%llu octets)", s->drop.count,
+	    s->drop.count == 1 ? "" : "s",
+	    (unsigned long long)s->drop.left_octets);
+}
+
+/* QUIT. Before the login it only says goodbye (section 4); after it, it enters
+ * UPDATE, and answers when that is done (section 6). */
+static enum rc
+quit(struct session *s, const struct args *a)
+{
+	enum rc rc = RC_OK;
+
+	(void)a;
+	if (session_logged_in(s))
+		rc = session_update(s);
+	if (rc != RC_OK) {
+		s->why = rc_name(rc);
+		return rc;
+	}
+	s->why = "quit";
+	if (!session_logged_in(s))
+		return reply_line(
+		    &s->out, "+OK %s POP3 server signing off", s->config->host);
+	if (s->drop.left == 0)
+		return reply_line(&s->out,
+		    "+OK %s POP3 server signing off (maildrop empty)",
+		    s->config->host);
+	return reply_line(&s->out,
+	    "+OK %s POP3 server signing off (%zu message%s left)",
+	    s->config->host, s->drop.left, s->drop.left == 1 ? "" : "s");
+}
+
+/* refuse - -ERR, with the response code that tells a client whether to ask the
+ * user or to try later: RFC 2449 section 8.1, RFC 3206 section 4. */
+static enum rc
+refuse(struct session *s, const struct command *c, enum rc why)
+{
+	struct reply *out = &s->out;
+	unsigned in_update = c != NULL && c->run == quit;
+
+	s->errors++;
+	switch (why) {
+	case RC_UNKNOWN:
+		return reply_line(out, "-ERR unknown command");
+	case RC_STATE:
+		return reply_line(out, "-ERR %s: not %s", c->verb,
+		    c->states & TRANSACTION ? "before a login"
+		    : session_logged_in(s)  ? "after a login"
+					    : "now; send USER first");
+	case RC_SYNTAX:
+		return c != NULL ? reply_line(out, "-ERR usage: %s", c->usage)
+				 : reply_line(out, "-ERR a NUL in a command");
+	case RC_TOOLONG:
+		return reply_line(
+		    out, "-ERR line too long, nothing of it was done");
+	case RC_NOSUCH:
+		return reply_line(out,
+		    "-ERR no such message, only %zu in maildrop",
+		    s->drop.count);
+	case RC_DELETED:
+		return reply_line(out, "-ERR that message is deleted");
+	case RC_DENIED:
+		if (!session_logged_in(s) && s->refused > 0)
+			return reply_line(
+			    out, "-ERR [AUTH] invalid user name or password");
+		return reply_line(out,
+		    "-ERR [SYS/PERM] the maildrop cannot be used; "
+		    "the server's log says why");
+	case RC_BUSY:
+		return reply_line(out,
+		    in_update ? "-ERR [IN-USE] maildrop is locked, nothing was "
+				"deleted"
+			      : "-ERR [IN-USE] maildrop is locked by another "
+				"session or a delivery");
+	case RC_CORRUPT:
+		return reply_line(
+		    out, "-ERR [SYS/PERM] the maildrop is not an mbox file");
+	case RC_CHANGED:
+		s->state = ST_CLOSED;
+		s->why = "changed";
+		return reply_line(out,
+		    "-ERR [SYS/TEMP] another program changed the maildrop, "
+		    "nothing was deleted");
+	default:
+		return reply_line(out,
+		    in_update
+			? "-ERR [SYS/TEMP] some deleted messages not removed"
+			: "-ERR [SYS/TEMP] the server failed, try again later");
+	}
+}
+
+/* clang-format off */
+static const struct command commands[] = {
+  { "USER", ST_AUTHORIZATION | NAMED, args_name,        user, NAMED,       ST_AUTHORIZATION, "USER name" },
+  { "PASS", NAMED,                    args_secret,      pass, TRANSACTION, ST_AUTHORIZATION, "PASS secret" },
+  { "CAPA", ST_AUTHORIZATION | NAMED | TRANSACTION,
+                                      args_none,        capa, ST_SAME,     ST_SAME,          "CAPA" },
+  { "STAT", TRANSACTION,              args_none,        drop_listing, ST_SAME,     ST_SAME,          "STAT" },
+  { "LIST", TRANSACTION,              args_opt_msgno,   list, ST_SAME,     ST_SAME,          "LIST [msg]" },
+  { "UIDL", TRANSACTION,              args_opt_msgno,   uidl, ST_SAME,     ST_SAME,          "UIDL [msg]" },
+  { "RETR", TRANSACTION,              args_msgno,       retr, ST_SAME,     ST_SAME,          "RETR msg" },
+  { "TOP",  TRANSACTION,              args_msgno_lines, top,  ST_SAME,     ST_SAME,          "TOP msg n" },
+  { "DELE", TRANSACTION,              args_msgno,       dele, ST_SAME,     ST_SAME,          "DELE msg" },
+  { "NOOP", TRANSACTION,              args_none,        noop, ST_SAME,     ST_SAME,          "NOOP" },
+  { "RSET", TRANSACTION,              args_none,        rset, ST_SAME,     ST_SAME,          "RSET" },
+  { "LAST", TRANSACTION,              args_none,        last, ST_SAME,     ST_SAME,          "LAST" },
+  { "QUIT", ST_AUTHORIZATION | NAMED | TRANSACTION,
+                                      args_none,        quit, ST_CLOSED,   ST_CLOSED,        "QUIT" },
+};
+/* clang-format on */
+
+const struct dialect pop3_dialect = {
+    .name = "pop3",
+    .commands = commands,
+    .count = sizeof(commands) / sizeof(commands[0]),
+    .line_octets = LINE_COMMAND_OCTETS,
+    .greet = greet,
+    .refuse = refuse,
+};

@@ -1,0 +1,492 @@
+/* broker - the trusted side. Sees names and passwords, never an octet of mail
+ * and nothing from the client but through msg.c. What it does for the session
+ * is the table below and nothing else; docs/trust.md lists what of this file
+ * runs as root.
+ *
+ *   STRANGER --AUTHENTICATE, good--> USER --OPEN--> OPENED --OPEN--> ...
+ *      |  root                        |  the user, for good
+ *      +-- session gone, SIGTERM -----+--> locks given up, exit */
+#include "priv/broker.h"
+#include "priv/msg.h"
+#include "store/lock.h"
+#include "sys/file.h"
+#include "sys/io.h"
+#include "sys/log.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+enum { PHASE_STRANGER = 1, PHASE_USER = 2, PHASE_OPENED = 4 };
+
+enum {
+	TRIES = 3,         /* logins that may fail */
+	DELAY_MS = 1000,   /* a refusal takes so long, times its number */
+	PAUSE_MIN_MS = 50, /* between two attempts at the locks */
+	PAUSE_SPREAD_MS = 200,
+	REOPEN_MAX = 8 /* a mailbox that is replaced while it is opened */
+};
+
+struct broker {
+	const struct broker_config *config;
+	int fd; /* to the session */
+	unsigned phase;
+	unsigned asked[MSG_END];
+	unsigned refused;
+	struct account who; /* from the verdict on */
+	int state_dirfd;    /* the user's own, from the verdict on */
+	int mbox_fd, state_fd;
+	struct lock lock;
+	sigset_t awake; /* the signal mask while waiting */
+};
+
+struct broker_row {
+	enum msg_type type;
+	unsigned phases; /* where the request is legal */
+	size_t body_max; /* octets */
+	unsigned times;  /* how often it may come */
+	/* RC_OK: answered; anything else ends the session. */
+	enum rc (*answer)(struct broker *b, struct buf *body);
+};
+
+/* Set by a signal; one of the few writable globals. */
+static volatile sig_atomic_t stop;
+
+static void
+on_signal(int number)
+{
+	(void)number;
+	stop = 1;
+}
+
+/* respond - the answer to request: rc and errno, has_* when fds matter. */
+static enum rc
+respond(struct broker *b, enum msg_type request, enum rc rc)
+{
+	unsigned char room[4 * 4];
+	int fds[MSG_FDS];
+	unsigned nfds = 0;
+	struct buf body;
+	enum rc put;
+
+	buf_init(&body, room, sizeof(room));
+	put = buf_put_u32(&body, (uint32_t)rc);
+	if (put == RC_OK)
+		put = buf_put_u32(&body, rc == RC_IO ? (uint32_t)errno : 0);
+	if (request == MSG_OPEN && rc == RC_OK) {
+		if (put == RC_OK)
+			put = buf_put_u32(&body, b->mbox_fd >= 0);
+		if (put == RC_OK)
+			put = buf_put_u32(&body, b->state_fd >= 0);
+		if (b->mbox_fd >= 0)
+			fds[nfds++] = b->mbox_fd;
+		if (b->state_fd >= 0)
+			fds[nfds++] = b->state_fd;
+	}
+	if (put != RC_OK)
+		return put;
+	return msg_send(b->fd, (enum msg_type)(request + 1), &body, fds, nfds);
+}
+
+/* pause_until - waits for the deadline while the session waits for an answer.
+ * RC_TIMEOUT: the deadline is here; RC_EOF: the session is gone or the program
+ * shall stop; RC_BUG: the session said something meanwhile. */
+static enum rc
+pause_until(struct broker *b, int64_t deadline_ms)
+{
+	for (;;) {
+		struct pollfd p = {.fd = b->fd, .events = POLLIN};
+		int64_t left = deadline_ms - io_now_ms();
+		struct timespec t;
+		int n;
+
+		if (stop)
+			return RC_EOF;
+		if (left < 0)
+			left = 0;
+		t.tv_sec = (time_t)(left / 1000);
+		t.tv_nsec = (long)(left % 1000) * 1000000;
+		n = ppoll(&p, 1, &t, &b->awake);
+		if (n > 0)
+			return (p.revents & POLLHUP) != 0 ? RC_EOF : RC_BUG;
+		if (n == 0 && io_now_ms() >= deadline_ms)
+			return RC_TIMEOUT;
+		if (n < 0 && errno != EINTR)
+			return RC_IO;
+	}
+}
+
+/* log_login - one line for every verdict. */
+static void
+log_login(const struct broker *b, const char *user, const char *why)
+{
+	char quoted[4 * NAME_OCTETS + 3];
+
+	log_quote(quoted, sizeof(quoted), user, strlen(user));
+	if (why == NULL)
+		log_event(LOG_INFO, "event=login dialect=%s user=%s addr=%s",
+		    b->config->dialect, quoted, b->config->peer);
+	else
+		log_event(LOG_NOTICE,
+		    "event=refused dialect=%s user=%s addr=%s why=%s",
+		    b->config->dialect, quoted, b->config->peer, why);
+}
+
+/* open_state_dir - the user's own directory under ours, made when absent.
+ * Without one the session works all the same, so what fails is only logged. */
+static void
+open_state_dir(struct broker *b)
+{
+	enum rc rc;
+
+	if (b->config->state_dirfd < 0)
+		return;
+	rc = file_make_dir(b->config->state_dirfd, b->who.name, 0700,
+	    b->who.uid, b->who.gid, &b->state_dirfd);
+	if (rc != RC_OK)
+		log_event(LOG_WARNING, "event=no-state user=%s dir=%s why=%s",
+		    b->who.name, b->config->state_dir, log_why(rc));
+}
+
+/* welcome - the verdict was good: from here on nothing is root. */
+static enum rc
+welcome(struct broker *b)
+{
+	enum rc rc;
+
+	open_state_dir(b);
+	rc = cred_become(&b->who, b->config->spool_gid);
+	if (rc != RC_OK) {
+		log_event(LOG_ERR, "event=error user=%s doing=setuid why=%s",
+		    b->who.name, log_why(rc));
+		return rc;
+	}
+	b->phase = PHASE_USER;
+	return RC_OK;
+}
+
+/* AUTHENTICATE user, secret. A refusal is answered at a fixed time after the
+ * request, whatever the reason and however long the hashing took. */
+static enum rc
+answer_authenticate(struct broker *b, struct buf *body)
+{
+	char user[AUTH_SECRET_OCTETS + 1], secret[AUTH_SECRET_OCTETS + 1];
+	int64_t due = io_now_ms() + DELAY_MS * (int64_t)(b->refused + 1);
+	const char *why = NULL;
+	enum rc rc = RC_BUG, verdict;
+
+	if (buf_get_text(body, user, sizeof(user)) != RC_OK ||
+	    buf_get_text(body, secret, sizeof(secret)) != RC_OK ||
+	    buf_get_end(body) != RC_OK)
+		goto out;
+	verdict =
+	    auth_password(&b->config->policy, user, secret, &b->who, &why);
+	if (verdict == RC_OK) {
+		log_login(b, user, NULL);
+		rc = welcome(b);
+	} else {
+		log_login(b, user, why);
+		b->refused++;
+		rc = pause_until(b, due);
+		if (rc == RC_TIMEOUT)
+			rc = RC_OK;
+	}
+	if (rc == RC_OK)
+		rc = respond(b, MSG_AUTHENTICATE, verdict);
+out:
+	explicit_bzero(secret, sizeof(secret));
+	buf_wipe(body);
+	return rc;
+}
+
+/* with_group - runs one attempt with the spool's group raised. */
+static enum rc
+with_group(struct broker *b, enum rc (*attempt)(struct broker *b))
+{
+	enum rc rc = cred_raise(b->config->spool_gid), lowered;
+
+	if (rc != RC_OK)
+		return rc;
+	rc = attempt(b);
+	if (b->config->spool_gid == CRED_NO_GROUP)
+		return rc;
+	lowered = cred_lower(b->who.gid);
+	return lowered == RC_OK ? rc : lowered;
+}
+
+/* try_open - opens the maildrop if it is not open, and locks it. RC_NOSUCH: it
+ * is absent. */
+static enum rc
+try_open(struct broker *b)
+{
+	enum rc rc = RC_OK;
+
+	if (b->mbox_fd < 0)
+		rc = file_open_own(b->config->spool_dirfd, b->who.name, O_RDWR,
+		    b->who.uid, &b->mbox_fd);
+	return rc == RC_OK ? lock_try(&b->lock, b->mbox_fd) : rc;
+}
+
+static enum rc
+try_release(struct broker *b)
+{
+	lock_release(&b->lock);
+	return RC_OK;
+}
+
+/* open_and_lock - repeats try_open until it succeeds, fails for good or the
+ * lock time-out is over. reopen: a mailbox that was replaced meanwhile may be
+ * opened anew. */
+static enum rc
+open_and_lock(struct broker *b, unsigned reopen)
+{
+	int64_t deadline =
+	    io_now_ms() + (int64_t)b->config->lock_timeout_s * 1000;
+
+	for (;;) {
+		enum rc rc = with_group(b, try_open), paused;
+		int64_t now = io_now_ms();
+
+		if (rc == RC_CHANGED && reopen > 0) {
+			reopen--;
+			file_close(&b->mbox_fd);
+			continue;
+		}
+		if (rc != RC_BUSY || now >= deadline)
+			return rc;
+		paused = pause_until(
+		    b, now + PAUSE_MIN_MS + random() % PAUSE_SPREAD_MS);
+		if (paused != RC_TIMEOUT)
+			return paused;
+	}
+}
+
+/* open_state - the maildrop's state file, locked for the session. RC_BUSY:
+ * another session has it. Whatever else fails leaves the session without. */
+static enum rc
+open_state(struct broker *b)
+{
+	enum rc rc;
+
+	if (b->state_dirfd < 0)
+		return RC_OK;
+	rc = file_open_own(b->state_dirfd, "maildrop", O_RDWR | O_CREAT,
+	    b->who.uid, &b->state_fd);
+	if (rc == RC_OK)
+		rc = lock_whole(b->state_fd);
+	if (rc == RC_OK)
+		return RC_OK;
+	if (rc != RC_BUSY)
+		log_event(LOG_WARNING,
+		    "event=no-state user=%s dir=%s/%s why=%s", b->who.name,
+		    b->config->state_dir, b->who.name, log_why(rc));
+	file_close(&b->state_fd);
+	return rc == RC_BUSY ? rc : RC_OK;
+}
+
+/* OPEN mailbox: the maildrop, locked, and its state file. */
+static enum rc
+answer_open(struct broker *b, struct buf *body)
+{
+	char mailbox[PATH_MAX];
+	enum rc rc;
+
+	if (buf_get_text(body, mailbox, sizeof(mailbox)) != RC_OK ||
+	    buf_get_end(body) != RC_OK)
+		return RC_BUG;
+	rc = mailbox[0] == '\0'
+		 ? lock_init(&b->lock, b->config->spool_dirfd, b->who.name)
+		 : RC_NOSUCH;
+	if (rc == RC_OK)
+		rc = open_state(b);
+	if (rc == RC_OK) {
+		rc = open_and_lock(b, REOPEN_MAX);
+		if (rc == RC_NOSUCH)
+			rc = RC_OK;
+	}
+	if (rc == RC_EOF || rc == RC_BUG)
+		return rc;
+	if (rc == RC_OK)
+		b->phase = PHASE_OPENED;
+	else
+		log_event(LOG_WARNING,
+		    "event=no-maildrop user=%s file=%s/%s why=%s", b->who.name,
+		    b->config->spool_dir, b->who.name, log_why(rc));
+	return respond(b, MSG_OPEN, rc);
+}
+
+/* LOCK: both spool locks again, on the file that was opened. */
+static enum rc
+answer_lock(struct broker *b, struct buf *body)
+{
+	enum rc rc = RC_OK;
+
+	(void)body;
+	if (b->mbox_fd >= 0 && !b->lock.held)
+		rc = open_and_lock(b, 0);
+	if (rc == RC_EOF || rc == RC_BUG)
+		return rc;
+	if (rc != RC_OK)
+		log_event(LOG_WARNING,
+		    "event=no-lock user=%s file=%s/%s why=%s", b->who.name,
+		    b->config->spool_dir, b->who.name, log_why(rc));
+	return respond(b, MSG_LOCK, rc);
+}
+
+static enum rc
+answer_unlock(struct broker *b, struct buf *body)
+{
+	(void)body;
+	return respond(b, MSG_UNLOCK, with_group(b, try_release));
+}
+
+/* LOG text, which was made by a process that reads foreign octets. */
+static enum rc
+answer_log(struct broker *b, struct buf *body)
+{
+	char text[LOG_LINE_OCTETS];
+
+	if (buf_get_text(body, text, sizeof(text)) != RC_OK ||
+	    buf_get_end(body) != RC_OK)
+		return RC_BUG;
+	for (char *c = text; *c != '\0'; c++) {
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	}
+	log_event(LOG_INFO, "%s dialect=%s user=%s addr=%s", text,
+	    b->config->dialect, b->phase == PHASE_STRANGER ? "-" : b->who.name,
+	    b->config->peer);
+	return RC_OK;
+}
+
+/* clang-format off */
+static const struct broker_row rows[] = {
+	{ MSG_AUTHENTICATE, PHASE_STRANGER, 2 * (AUTH_SECRET_OCTETS + 4),
+	                                                TRIES, answer_authenticate },
+	{ MSG_OPEN,         PHASE_USER,     PATH_MAX + 4,   1, answer_open },
+	{ MSG_LOCK,         PHASE_OPENED,   0,              1, answer_lock },
+	{ MSG_UNLOCK,       PHASE_OPENED,   0,              2, answer_unlock },
+	{ MSG_LOG,          PHASE_STRANGER | PHASE_USER | PHASE_OPENED,
+	                                    LOG_LINE_OCTETS + 4, 4, answer_log },
+};
+/* clang-format on */
+
+/* serve - one request. RC_OK: go on. */
+static enum rc
+serve(struct broker *b)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	int fds[MSG_FDS];
+	struct buf body;
+	unsigned nfds;
+	uint32_t type;
+	enum rc rc;
+
+	buf_init(&body, room, sizeof(room));
+	rc = msg_receive(b->fd, &type, &body, fds, &nfds);
+	if (rc != RC_OK)
+		return rc;
+	while (nfds > 0) {
+		file_close(&fds[--nfds]);
+		rc = RC_BUG;
+	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct broker_row *row = &rows[i];
+
+		if (rc != RC_OK || row->type != type)
+			continue;
+		if ((row->phases & b->phase) == 0 || body.len > row->body_max ||
+		    b->asked[row->type] == row->times)
+			return RC_BUG;
+		b->asked[row->type]++;
+		return row->answer(b, &body);
+	}
+	return RC_BUG;
+}
+
+/* serve_all - requests until the session is gone, has broken the protocol, or
+ * the program shall stop; not while the session holds the spool locks, so that
+ * an UPDATE that has begun is finished. */
+static enum rc
+serve_all(struct broker *b)
+{
+	for (;;) {
+		struct pollfd p = {.fd = b->fd, .events = POLLIN};
+		enum rc rc;
+
+		if (stop && !b->lock.held)
+			return RC_EOF;
+		if (ppoll(&p, 1, NULL, &b->awake) < 0) {
+			if (errno == EINTR)
+				continue;
+			return RC_IO;
+		}
+		rc = serve(b);
+		if (rc != RC_OK)
+			return rc;
+	}
+}
+
+/* catch_signals - SIGTERM and its like ask to stop, and reach us only where
+ * we wait. */
+static void
+catch_signals(struct broker *b)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+	struct sigaction action = {.sa_handler = on_signal};
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	sigemptyset(&b->awake);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		sigaction(numbers[i], &action, NULL);
+		sigaddset(&blocked, numbers[i]);
+	}
+	sigprocmask(SIG_BLOCK, &blocked, NULL);
+}
+
+/* farewell - what the program exits with, once the session has ended. */
+static int
+farewell(const struct broker *b, int session, enum rc rc)
+{
+	int status;
+
+	if (stop || rc == RC_BUG || rc == RC_IO) {
+		log_event(stop ? LOG_INFO : LOG_ERR, "event=end why=%s addr=%s",
+		    stop ? "signal" : log_why(rc), b->config->peer);
+		return stop ? EX_OK : EX_SOFTWARE;
+	}
+	if (waitpid(session, &status, 0) != session)
+		return EX_OSERR;
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	log_event(LOG_ERR, "event=end why=session-died signal=%d addr=%s",
+	    WTERMSIG(status), b->config->peer);
+	return EX_SOFTWARE;
+}
+
+int
+broker_run(const struct broker_config *config, int fd, int session)
+{
+	struct broker b = {.config = config,
+	    .fd = fd,
+	    .phase = PHASE_STRANGER,
+	    .state_dirfd = -1,
+	    .mbox_fd = -1,
+	    .state_fd = -1};
+	enum rc rc;
+
+	catch_signals(&b);
+	srandom((unsigned)getpid() ^ (unsigned)io_now_ms());
+	rc = serve_all(&b);
+	if (with_group(&b, try_release) != RC_OK)
+		log_event(
+		    LOG_ERR, "event=error doing=unlock user=%s", b.who.name);
+	return farewell(&b, session, rc);
+}

@@ -1,0 +1,26 @@
+/* broker - the trusted side: verdict, descriptors, locks, log. */
+#ifndef PRIV_BROKER_H
+#define PRIV_BROKER_H
+
+#include "auth/auth.h"
+
+struct broker_config {
+	const char *spool_dir; /* where maildrops are, one file a user */
+	int spool_dirfd;       /* open on it */
+	gid_t spool_gid;       /* the group that may make dotlocks there, or
+				* CRED_NO_GROUP */
+	const char *state_dir; /* our own directory */
+	int state_dirfd;       /* open on it; -1: no state is kept */
+	struct auth_policy policy;
+	unsigned lock_timeout_s; /* how long to try for the spool locks */
+	const char *peer;        /* the client's address, for the log */
+	const char *dialect;
+};
+
+/* broker_run - serves the session that is process session at the other end of
+ * fd until it is gone; then gives up the locks and returns what the program
+ * should exit with, as sysexits(3) has it. Root, if the program is, until the
+ * first good verdict; then that user for good. */
+int broker_run(const struct broker_config *config, int fd, int session);
+
+#endif

@@ -1,0 +1,139 @@
+/* client - the session's side: requests to the broker, one answer each. Checks
+ * the answers as strictly as the broker checks the requests. */
+#include "priv/client.h"
+#include "priv/msg.h"
+#include "sys/file.h"
+#include "sys/log.h"
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* answer - reads the answer to request into b: its rc, and errno from the
+ * other side; what follows is left in b. Descriptors go to fds, which without
+ * them holds -1. */
+static enum rc
+answer(int fd, enum msg_type request, struct buf *b, int fds[MSG_FDS])
+{
+	uint32_t type, result, why;
+	unsigned nfds;
+	enum rc rc = msg_receive(fd, &type, b, fds, &nfds);
+
+	if (rc != RC_OK) {
+		fds[0] = fds[1] = -1;
+		return rc;
+	}
+	for (unsigned i = nfds; i < MSG_FDS; i++)
+		fds[i] = -1;
+	if (type != (uint32_t)request + 1 || buf_get_u32(b, &result) != RC_OK ||
+	    buf_get_u32(b, &why) != RC_OK || result >= RC_COUNT)
+		return RC_BUG;
+	errno = (int)(why & 0xffff);
+	return (enum rc)result;
+}
+
+/* ask - sends the request, and returns its answer; descriptors are not
+ * expected. */
+static enum rc
+ask(int fd, enum msg_type request, struct buf *b)
+{
+	int fds[MSG_FDS];
+	enum rc rc = msg_send(fd, request, b, NULL, 0);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = answer(fd, request, b, fds);
+	for (unsigned i = 0; i < MSG_FDS; i++) {
+		if (fds[i] >= 0)
+			rc = RC_BUG;
+		file_close(&fds[i]);
+	}
+	return rc;
+}
+
+enum rc
+client_authenticate(int broker_fd, const char *user, const char *secret)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	struct buf b;
+	enum rc rc;
+
+	buf_init(&b, room, sizeof(room));
+	rc = buf_put_text(&b, user);
+	if (rc == RC_OK)
+		rc = buf_put_text(&b, secret);
+	if (rc == RC_OK)
+		rc = ask(broker_fd, MSG_AUTHENTICATE, &b);
+	buf_wipe(&b);
+	return rc;
+}
+
+enum rc
+client_open(int broker_fd, const char *mailbox, int *mbox_fd, int *state_fd)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	uint32_t has_mbox, has_state;
+	struct buf b;
+	int fds[MSG_FDS];
+	unsigned used = 0;
+	enum rc rc;
+
+	buf_init(&b, room, sizeof(room));
+	rc = buf_put_text(&b, mailbox);
+	if (rc == RC_OK)
+		rc = msg_send(broker_fd, MSG_OPEN, &b, NULL, 0);
+	if (rc != RC_OK)
+		return rc;
+	rc = answer(broker_fd, MSG_OPEN, &b, fds);
+	if (rc == RC_OK &&
+	    (buf_get_u32(&b, &has_mbox) != RC_OK ||
+		buf_get_u32(&b, &has_state) != RC_OK || has_mbox > 1 ||
+		has_state > 1 ||
+		has_mbox + has_state !=
+		    (uint32_t)(fds[0] >= 0) + (uint32_t)(fds[1] >= 0)))
+		rc = RC_BUG;
+	if (rc != RC_OK) {
+		file_close(&fds[0]);
+		file_close(&fds[1]);
+		return rc;
+	}
+	*mbox_fd = has_mbox != 0 ? fds[used++] : -1;
+	*state_fd = has_state != 0 ? fds[used] : -1;
+	return RC_OK;
+}
+
+enum rc
+client_lock(int broker_fd)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	struct buf b;
+
+	buf_init(&b, room, sizeof(room));
+	return ask(broker_fd, MSG_LOCK, &b);
+}
+
+enum rc
+client_unlock(int broker_fd)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	struct buf b;
+
+	buf_init(&b, room, sizeof(room));
+	return ask(broker_fd, MSG_UNLOCK, &b);
+}
+
+void
+client_log(int broker_fd, const char *fmt, ...)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	char text[LOG_LINE_OCTETS];
+	struct buf b;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	buf_init(&b, room, sizeof(room));
+	if (buf_put_text(&b, text) == RC_OK &&
+	    msg_send(broker_fd, MSG_LOG, &b, NULL, 0) != RC_OK)
+		return; /* no broker, no log */
+}

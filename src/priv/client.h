@@ -1,0 +1,35 @@
+/* client - the session's side: asking the broker.
+ *
+ * Every call returns the broker's answer. RC_EOF, RC_IO or RC_BUG from the
+ * socket pair itself mean that the broker is gone: the session must end. */
+#ifndef PRIV_CLIENT_H
+#define PRIV_CLIENT_H
+
+#include "sys/err.h"
+
+/* client_authenticate - may user in with secret? RC_OK: yes, and the broker is
+ * that user now, for good. RC_DENIED: no (the answer was delayed); RC_TOOLONG:
+ * one of them is longer than any; RC_LIMIT: too many tries, close; RC_IO: the
+ * account databases cannot be read. RFC 1939 section 7, PASS. */
+enum rc client_authenticate(
+    int broker_fd, const char *user, const char *secret) MUST_CHECK;
+
+/* client_open - the mailbox ("" or "INBOX": the maildrop) and its state file,
+ * or -1 for either: an absent mailbox is empty, and state may be switched off.
+ * The caller closes them. The spool locks are held until client_unlock, if
+ * there is a mailbox. RC_BUSY: another session or program has it; RC_DENIED:
+ * the file is not what it should be; RC_IO with errno. */
+enum rc client_open(
+    int broker_fd, const char *mailbox, int *mbox_fd, int *state_fd) MUST_CHECK;
+
+/* client_lock - takes the spool locks again. RC_BUSY, RC_CHANGED: the name
+ * belongs to another file now; RC_DENIED, RC_IO with errno. */
+enum rc client_lock(int broker_fd) MUST_CHECK;
+
+/* client_unlock - gives them up. */
+enum rc client_unlock(int broker_fd) MUST_CHECK;
+
+/* client_log - one line for the log; foreign text in it is already quoted. */
+void client_log(int broker_fd, const char *fmt, ...) PRINTF(2, 3);
+
+#endif

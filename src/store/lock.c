@@ -1,0 +1,298 @@
+/* lock - dotlock and fcntl together, or none. Knows lock files, not mail.
+ *
+ * The dotlock appears complete or not at all: an unnamed file that gets its
+ * name by link(2), or, where the file system knows no unnamed files (NFS), a
+ * file of a name of its own that is linked to the lock's, believed when its
+ * link count says so and not by link's own answer, which NFS may lose. */
+#include "store/lock.h"
+#include "sys/file.h"
+#include "sys/io.h"
+#include "sys/num.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { OWNER_OCTETS = 128 };
+
+enum rc
+lock_init(struct lock *l, int dirfd, const char *name)
+{
+	int n;
+
+	memset(l, 0, sizeof(*l));
+	l->dirfd = dirfd;
+	l->fd = -1;
+	if (strlen(name) > NAME_MAX)
+		return RC_TOOLONG;
+	memcpy(l->name, name, strlen(name) + 1);
+	n = snprintf(l->dot, sizeof(l->dot), "%s.lock", name);
+	return n > 0 && (size_t)n < sizeof(l->dot) ? RC_OK : RC_TOOLONG;
+}
+
+/* owner_text - who we are, as a dotlock says it: pid, LF, host, LF. */
+static size_t
+owner_text(char *out, size_t size)
+{
+	char host[HOST_NAME_MAX + 1];
+	int n;
+
+	if (gethostname(host, sizeof(host)) != 0)
+		host[0] = '\0';
+	host[sizeof(host) - 1] = '\0';
+	n = snprintf(out, size, "%ld\n%s\n", (long)getpid(), host);
+	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+}
+
+/* of_errno - the result for a dotlock that could not be made. */
+static enum rc
+of_errno(void)
+{
+	if (errno == EEXIST)
+		return RC_BUSY;
+	if (errno == EACCES || errno == EPERM || errno == EROFS ||
+	    errno == ENOENT)
+		return RC_DENIED;
+	return RC_IO;
+}
+
+/* make_temp - a new file for a dotlock, opened; its name, or "" when it has
+ * none. */
+static enum rc
+make_temp(const struct lock *l, char name[NAME_MAX + 1], int *fd)
+{
+	unsigned char random[8];
+
+	name[0] = '\0';
+	if (!l->plain_temp) {
+		*fd = openat(
+		    l->dirfd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
+		if (*fd >= 0)
+			return RC_OK;
+		if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
+			return of_errno();
+	}
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return RC_IO;
+	snprintf(name, NAME_MAX + 1,
+	    ".in.popd-%02x%02x%02x%02x%02x%02x%02x%02x", random[0], random[1],
+	    random[2], random[3], random[4], random[5], random[6], random[7]);
+	*fd = openat(l->dirfd, name,
+	    O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+	return *fd >= 0 ? RC_OK : of_errno();
+}
+
+/* name_temp - links the temporary file to the dotlock's name. */
+static enum rc
+name_temp(const struct lock *l, const char *name, int fd, struct stat *st)
+{
+	char path[64];
+	nlink_t links = name[0] != '\0' ? 2 : 1;
+	int failed, why;
+
+	if (name[0] != '\0') {
+		failed = linkat(l->dirfd, name, l->dirfd, l->dot, 0);
+	} else {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		failed =
+		    linkat(AT_FDCWD, path, l->dirfd, l->dot, AT_SYMLINK_FOLLOW);
+	}
+	why = errno;
+	if (fstat(fd, st) != 0)
+		return RC_IO;
+	errno = why;
+	if (st->st_nlink == links)
+		return RC_OK;
+	return failed != 0 ? of_errno() : RC_BUSY;
+}
+
+/* make_dot - the dotlock, with our pid and host in it. A full disk leaves it
+ * empty, which counts as alive until it is old. */
+static enum rc
+make_dot(struct lock *l)
+{
+	char temp[NAME_MAX + 1], owner[OWNER_OCTETS];
+	struct stat st;
+	int fd, was;
+	enum rc rc = make_temp(l, temp, &fd);
+
+	if (rc != RC_OK)
+		return rc;
+	if (io_pwrite(fd, owner, owner_text(owner, sizeof(owner)), 0) != RC_OK)
+		if (ftruncate(fd, 0) != 0)
+			rc = RC_IO;
+	if (rc == RC_OK)
+		rc = name_temp(l, temp, fd, &st);
+	was = errno;
+	if (temp[0] != '\0')
+		unlinkat(l->dirfd, temp, 0);
+	close(fd);
+	errno = was;
+	if (rc == RC_OK) {
+		l->dev = st.st_dev;
+		l->ino = st.st_ino;
+	} else if (rc == RC_DENIED && temp[0] == '\0' && errno == ENOENT) {
+		l->plain_temp = 1; /* no /proc here */
+		return RC_BUSY;
+	}
+	return rc;
+}
+
+/* owner_is_gone - whether a dotlock's text names a process of this host that
+ * no longer runs. A process that we may not signal is alive. */
+static unsigned
+owner_is_gone(char *text)
+{
+	char ours[OWNER_OCTETS], *lf = strchr(text, '\n');
+	uint64_t pid;
+
+	if (lf == NULL || owner_text(ours, sizeof(ours)) == 0)
+		return 0;
+	if (strcmp(lf, strchr(ours, '\n')) != 0)
+		return 0;
+	*lf = '\0';
+	if (num_parse(text, INT32_MAX, &pid) != RC_OK || pid == 0)
+		return 0;
+	return kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+/* server_now - the file server's clock, by a file that was just made. */
+static enum rc
+server_now(const struct lock *l, time_t *out)
+{
+	char temp[NAME_MAX + 1];
+	struct stat st = {0};
+	int fd;
+	enum rc rc = make_temp(l, temp, &fd);
+
+	if (rc != RC_OK)
+		return rc;
+	if (fstat(fd, &st) != 0)
+		rc = RC_IO;
+	if (temp[0] != '\0')
+		unlinkat(l->dirfd, temp, 0);
+	close(fd);
+	*out = st.st_ctim.tv_sec;
+	return rc;
+}
+
+static unsigned
+is_old(const struct stat *st, time_t now)
+{
+	return now - st->st_mtim.tv_sec > LOCK_STALE_S &&
+	       now - st->st_ctim.tv_sec > LOCK_STALE_S;
+}
+
+/* is_stale - whether the dotlock described by st may be broken. */
+static unsigned
+is_stale(const struct lock *l, const struct stat *st)
+{
+	char text[OWNER_OCTETS];
+	struct stat mbox;
+	size_t got = 0;
+	time_t now;
+	int fd;
+
+	if (!S_ISREG(st->st_mode))
+		return 0;
+	fd = openat(
+	    l->dirfd, l->dot, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd >= 0) {
+		if (io_pread(fd, text, sizeof(text) - 1, 0, &got) != RC_OK)
+			got = 0;
+		close(fd);
+	}
+	text[got] = '\0';
+	if (strlen(text) == got && got > 0 && owner_is_gone(text))
+		return 1;
+	return fstat(l->fd, &mbox) == 0 && server_now(l, &now) == RC_OK &&
+	       is_old(st, now) && is_old(&mbox, now);
+}
+
+/* set_fcntl - F_WRLCK or F_UNLCK on the whole mailbox, without waiting. */
+static enum rc
+set_fcntl(int fd, int type)
+{
+	struct flock whole = {.l_type = (short)type, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_SETLK, &whole) == 0)
+		return RC_OK;
+	return errno == EACCES || errno == EAGAIN ? RC_BUSY : RC_IO;
+}
+
+enum rc
+lock_whole(int fd)
+{
+	return set_fcntl(fd, F_WRLCK);
+}
+
+/* take_dot - the dotlock. The fcntl lock is held, so that of several sessions
+ * only one breaks a stale one, and never a fresh one by mistake. */
+static enum rc
+take_dot(struct lock *l)
+{
+	struct stat st, again;
+
+	if (fstatat(l->dirfd, l->dot, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? make_dot(l) : of_errno();
+	if (!is_stale(l, &st))
+		return RC_BUSY;
+	if (fstatat(l->dirfd, l->dot, &again, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (again.st_ino != st.st_ino || again.st_dev != st.st_dev ||
+		again.st_ctim.tv_sec != st.st_ctim.tv_sec ||
+		again.st_ctim.tv_nsec != st.st_ctim.tv_nsec))
+		return RC_BUSY;
+	if (unlinkat(l->dirfd, l->dot, 0) != 0 && errno != ENOENT)
+		return RC_BUSY;
+	return make_dot(l);
+}
+
+/* drop_dot - removes the dotlock if it is still ours. */
+static void
+drop_dot(const struct lock *l)
+{
+	struct stat st;
+
+	if (fstatat(l->dirfd, l->dot, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    st.st_ino == l->ino && st.st_dev == l->dev)
+		unlinkat(l->dirfd, l->dot, 0);
+}
+
+enum rc
+lock_try(struct lock *l, int fd)
+{
+	enum rc rc = lock_whole(fd);
+
+	if (rc != RC_OK)
+		return rc;
+	l->fd = fd;
+	rc = take_dot(l);
+	if (rc == RC_OK) {
+		rc = file_is_still(fd, l->dirfd, l->name);
+		if (rc != RC_OK)
+			drop_dot(l);
+	}
+	if (rc == RC_OK)
+		l->held = 1;
+	else if (set_fcntl(fd, F_UNLCK) != RC_OK)
+		rc = RC_IO;
+	return rc;
+}
+
+void
+lock_release(struct lock *l)
+{
+	int was = errno;
+
+	if (!l->held)
+		return;
+	l->held = 0;
+	drop_dot(l);
+	if (set_fcntl(l->fd, F_UNLCK) != RC_OK)
+		l->fd = -1; /* closing the descriptor frees it as well */
+	errno = was;
+}

@@ -1,0 +1,47 @@
+/* lock - both locks of a spool file: the dotlock beside it and fcntl on it.
+ *
+ * Programs in the field take the two in different orders, so nobody here ever
+ * waits for one while holding the other: lock_try takes both or neither. */
+#ifndef STORE_LOCK_H
+#define STORE_LOCK_H
+
+#include "sys/err.h"
+#include <limits.h>
+#include <sys/types.h>
+
+enum { LOCK_STALE_S = 300 }; /* the age at which a dotlock may be broken */
+
+struct lock {
+	int dirfd;               /* the spool directory, the caller's */
+	int fd;                  /* the mailbox, the caller's */
+	char name[NAME_MAX + 1]; /* of the mailbox within dirfd */
+	char dot[NAME_MAX + 1];  /* of its dotlock */
+	dev_t dev;               /* which dotlock is ours */
+	ino_t ino;
+	unsigned held : 1;
+	unsigned plain_temp : 1; /* make the dotlock from a named file */
+};
+
+/* lock_init - for the mailbox name in dirfd. RC_TOOLONG: with ".lock" it is no
+ * file name any more. */
+enum rc lock_init(struct lock *l, int dirfd, const char *name) MUST_CHECK;
+
+/* lock_try - takes the dotlock and the fcntl write lock, or neither; never
+ * waits. fd is the mailbox, open for writing: the process must have no other
+ * descriptor on it, since closing one drops the lock. A dotlock is broken when
+ * its owner was on this host and is gone, or when it and the mailbox have not
+ * changed for LOCK_STALE_S by the file server's clock.
+ * RC_BUSY: somebody holds one of them; RC_CHANGED: the name no longer belongs
+ * to fd, open it again; RC_DENIED: no right to make a dotlock here; RC_IO. */
+enum rc lock_try(struct lock *l, int fd) MUST_CHECK;
+
+/* lock_whole - an fcntl write lock on the whole file behind fd, at once or not
+ * at all; it ends with the process or with any close of the file. RC_BUSY:
+ * another process has one; RC_IO with errno. */
+enum rc lock_whole(int fd) MUST_CHECK;
+
+/* lock_release - gives up what is held, if anything. A dotlock that is not
+ * ours any more stays. */
+void lock_release(struct lock *l);
+
+#endif

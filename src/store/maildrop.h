@@ -1,0 +1,110 @@
+/* maildrop - the messages of one mailbox, numbered for one session.
+ *
+ * Three number spaces: a message number (msgno) is 1-based, as the client says
+ * it; an index i is 0-based, into msg; an offset is a position in the file.
+ * Sizes in octets are as sent, with CRLF line ends and before byte-stuffing;
+ * what lies on the disk is called stored. */
+#ifndef STORE_MAILDROP_H
+#define STORE_MAILDROP_H
+
+#include "sys/err.h"
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+enum { UID_OCTETS = 16, UID_TEXT_OCTETS = 2 * UID_OCTETS };
+
+/* message - 32 octets each, for mailboxes of a million. */
+struct message {
+	uint64_t at : 46;       /* offset of its From_ line: up to 64 TiB */
+	uint64_t from_len : 13; /* octets of the From_ line with its end */
+	uint64_t tail : 2;      /* octets of the blank line that ends it */
+	uint64_t deleted : 1;
+	uint64_t octets : 40;   /* as sent: up to 1 TiB */
+	uint64_t from_sum : 24; /* checksum of the From_ line */
+	unsigned char id[UID_OCTETS];
+};
+
+enum {
+	MESSAGE_AT_BITS = 46,
+	MESSAGE_FROM_BITS = 13,
+	MESSAGE_OCTETS_BITS = 40,
+	MESSAGE_SUM_BITS = 24
+};
+
+/* mark - by what a file is known to be as we last saw it. */
+struct mark {
+	dev_t dev;
+	ino_t ino;
+	nlink_t links;
+	off_t size;
+	struct timespec mtime, ctime;
+};
+
+struct maildrop_ops;
+
+struct maildrop {
+	const struct maildrop_ops *ops;
+	struct message *msg; /* owned; count of them, in the file's order */
+	size_t count, room;
+	size_t left;          /* messages not marked as deleted */
+	uint64_t left_octets; /* their octets */
+	int fd;               /* the mailbox, or -1: absent, so empty */
+	int state_fd;         /* the state file, or -1: none */
+	off_t end;            /* where the scan ended; behind it is new mail */
+	struct mark mark;
+	struct copies *copies; /* owned; NULL until unique-ids are known */
+	unsigned identified : 1;
+};
+
+struct maildrop_ops {
+	const char *name;
+	/* Finds the messages. The spool locks are held. */
+	enum rc (*scan)(struct maildrop *d);
+	/* Fills in every unique-id, unless that is done. */
+	enum rc (*identify)(struct maildrop *d);
+	/* RC_CHANGED when the mailbox is not the one that was scanned. */
+	enum rc (*check)(struct maildrop *d);
+	/* Stored octets of message i, from its octet number from, at most
+	 * size; *got is 0 at its end. */
+	enum rc (*read)(struct maildrop *d, size_t i, uint64_t from, char *to,
+	    size_t size, size_t *got);
+	/* Removes what is marked. The spool locks are held. */
+	enum rc (*update)(struct maildrop *d);
+};
+
+extern const struct maildrop_ops mbox_ops;
+
+/* maildrop_open - takes over both descriptors (-1 where there is none) and
+ * finds the messages; the spool locks are held. On failure nothing is left to
+ * close. RC_CORRUPT: not a mailbox of this kind, nothing was touched;
+ * RC_CHANGED: it shrank under the locks; RC_LIMIT: more than the program
+ * counts; RC_NOMEM; RC_IO with errno. */
+enum rc maildrop_open(struct maildrop *d, const struct maildrop_ops *ops,
+    int fd, int state_fd) MUST_CHECK;
+
+/* maildrop_close - releases everything, marks included. */
+void maildrop_close(struct maildrop *d);
+
+/* maildrop_add - room for one more message, zeroed. RC_NOMEM, RC_LIMIT. */
+enum rc maildrop_add(struct maildrop *d, struct message **out) MUST_CHECK;
+
+/* maildrop_find - the index of message msgno. RC_NOSUCH: there is none;
+ * RC_DELETED: it is marked as deleted. */
+enum rc maildrop_find(
+    const struct maildrop *d, uint64_t msgno, size_t *i) MUST_CHECK;
+
+/* maildrop_delete - marks message i, which is not marked yet. */
+void maildrop_delete(struct maildrop *d, size_t i);
+
+/* maildrop_reset - unmarks every message. RFC 1939 section 5, RSET. */
+void maildrop_reset(struct maildrop *d);
+
+/* maildrop_uid - the unique-id of message i as text: printable, without
+ * blanks, at most 70 octets. Identifies all messages at the first call. Errors
+ * as of identify: RC_CHANGED, RC_NOMEM, RC_IO. RFC 1939 section 7, UIDL. */
+enum rc maildrop_uid(
+    struct maildrop *d, size_t i, char out[UID_TEXT_OCTETS + 1]) MUST_CHECK;
+
+#endif

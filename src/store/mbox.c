@@ -1,0 +1,130 @@
+/* mbox - reading the messages that mbox_scan found, from a file that other
+ * programs may have changed since. Knows the mbox format and no protocol. */
+#include "store/mbox.h"
+#include "store/copies.h"
+#include "store/from.h"
+#include "store/uid.h"
+#include "sys/io.h"
+#include <string.h>
+
+const struct maildrop_ops mbox_ops = {
+    .name = "mbox",
+    .scan = mbox_scan,
+    .identify = mbox_identify,
+    .check = mbox_check,
+    .read = mbox_read,
+    .update = mbox_update,
+};
+
+off_t
+mbox_next(const struct maildrop *d, size_t i)
+{
+	return i + 1 < d->count ? (off_t)d->msg[i + 1].at : d->end;
+}
+
+static unsigned
+same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* is_at - RC_OK when message i's From_ line is where it was, RC_CHANGED when
+ * it is not. */
+static enum rc
+is_at(const struct maildrop *d, size_t i)
+{
+	const struct message *m = &d->msg[i];
+	char line[FROM_MAX_OCTETS];
+	size_t got;
+	enum rc rc = io_pread(d->fd, line, m->from_len, (off_t)m->at, &got);
+
+	if (rc != RC_OK)
+		return rc;
+	return got == m->from_len && mbox_sum(line, got) == m->from_sum
+		   ? RC_OK
+		   : RC_CHANGED;
+}
+
+/* mbox_check: the file is the one that was scanned when nothing about it has
+ * changed, or when it has grown and every message still begins where it did.
+ * A change without growth is never an append. */
+enum rc
+mbox_check(struct maildrop *d)
+{
+	const struct mark *was = &d->mark;
+	struct mark now;
+	enum rc rc;
+
+	if (d->fd < 0)
+		return RC_OK;
+	rc = mbox_mark(d->fd, &now);
+	if (rc != RC_OK)
+		return rc;
+	if (now.links == 0)
+		return RC_CHANGED;
+	if (now.size == was->size && same_time(&now.mtime, &was->mtime) &&
+	    same_time(&now.ctime, &was->ctime))
+		return RC_OK;
+	if (now.size <= was->size)
+		return RC_CHANGED;
+	for (size_t i = 0; i < d->count && rc == RC_OK; i++)
+		rc = is_at(d, i);
+	if (rc == RC_OK)
+		d->mark = now;
+	return rc;
+}
+
+enum rc
+mbox_read(struct maildrop *d, size_t i, uint64_t from, char *to, size_t size,
+    size_t *got)
+{
+	const struct message *m = &d->msg[i];
+	uint64_t at = m->at + m->from_len + from;
+	uint64_t end = (uint64_t)mbox_next(d, i) - m->tail;
+	enum rc rc;
+
+	*got = 0;
+	if (at >= end)
+		return RC_OK;
+	if (size > end - at)
+		size = (size_t)(end - at);
+	rc = io_pread(d->fd, to, size, (off_t)at, got);
+	return rc == RC_OK && *got != size ? RC_CHANGED : rc;
+}
+
+/* identify_one - the id of message i, from as much of it as is header. */
+static enum rc
+identify_one(struct maildrop *d, size_t i)
+{
+	char block[4096];
+	struct uid_hash h;
+	uint64_t from = 0;
+	size_t got;
+
+	uid_init(&h);
+	do {
+		enum rc rc = mbox_read(d, i, from, block, sizeof(block), &got);
+
+		if (rc != RC_OK)
+			return rc;
+		from += got;
+	} while (got > 0 && !uid_add(&h, block, got));
+	uid_end(&h, d->msg[i].octets, d->msg[i].id);
+	return RC_OK;
+}
+
+enum rc
+mbox_identify(struct maildrop *d)
+{
+	enum rc rc;
+
+	if (d->identified)
+		return RC_OK;
+	rc = mbox_check(d);
+	for (size_t i = 0; i < d->count && rc == RC_OK; i++)
+		rc = identify_one(d, i);
+	if (rc == RC_OK)
+		rc = copies_find(d);
+	d->identified = rc == RC_OK;
+	return rc;
+}

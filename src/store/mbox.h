@@ -1,0 +1,28 @@
+/* mbox - what the parts of the mbox storage share: mbox_scan.c finds the
+ * messages, mbox.c reads them, mbox_update.c removes them. pop/ sees mbox_ops
+ * in maildrop.h instead. */
+#ifndef STORE_MBOX_H
+#define STORE_MBOX_H
+
+#include "store/maildrop.h"
+
+/* mbox_scan, mbox_identify, mbox_check, mbox_read, mbox_update - as maildrop.h
+ * says of the operations; errors there and at maildrop_open. */
+enum rc mbox_scan(struct maildrop *d) MUST_CHECK;
+enum rc mbox_identify(struct maildrop *d) MUST_CHECK;
+enum rc mbox_check(struct maildrop *d) MUST_CHECK;
+enum rc mbox_read(struct maildrop *d, size_t i, uint64_t from, char *to,
+    size_t size, size_t *got) MUST_CHECK;
+enum rc mbox_update(struct maildrop *d) MUST_CHECK;
+
+/* mbox_mark - how the file behind fd is known now. RC_IO with errno. */
+enum rc mbox_mark(int fd, struct mark *out) MUST_CHECK;
+
+/* mbox_next - where the stored octets of message i end, its blank line
+ * included: the next message's offset or the end of the scan. */
+off_t mbox_next(const struct maildrop *d, size_t i);
+
+/* mbox_sum - the checksum of a From_ line of n octets with its end. */
+uint32_t mbox_sum(const char *line, size_t n);
+
+#endif

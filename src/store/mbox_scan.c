@@ -1,0 +1,332 @@
+/* mbox_scan - one pass over the file, in blocks: where messages begin, and how
+ * many octets each will have on the wire. Knows the mbox format; what a From_
+ * line is, from.c says.
+ *
+ * A message's content is what follows its From_ line, up to the next one,
+ * without one blank line at its end (deliverers put it there, and it is there
+ * or not depending on who comes next). On the wire a LF alone becomes CRLF and
+ * a missing last line end is added, so
+ *     octets = stored + LFs without CR + what the last line lacks. */
+#include "store/from.h"
+#include "store/mbox.h"
+#include "sys/io.h"
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+enum {
+	BLOCK_OCTETS = 128 * 1024,
+	BEHIND_OCTETS = 4, /* kept before the place that is looked at */
+	PSEUDO_OCTETS = 4096
+};
+
+/* scanner - a window on the file. data[0] is at offset base; data[at..len) is
+ * to be looked at; the octets before at that are in reach are at least
+ * BEHIND_OCTETS, or all there are. */
+struct scanner {
+	struct maildrop *d;
+	char *data;
+	off_t base;
+	size_t at, len;
+	uint64_t bare;        /* LFs without CR in the content so far */
+	unsigned last : 1;    /* the window reaches to the end */
+	unsigned started : 1; /* a message has begun */
+};
+
+uint32_t
+mbox_sum(const char *line, size_t n)
+{
+	uint32_t sum = 2166136261u; /* FNV-1a, folded */
+
+	for (size_t i = 0; i < n; i++)
+		sum = (sum ^ (unsigned char)line[i]) * 16777619u;
+	return (sum ^ sum >> MESSAGE_SUM_BITS) & ((1u << MESSAGE_SUM_BITS) - 1);
+}
+
+enum rc
+mbox_mark(int fd, struct mark *out)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return RC_IO;
+	out->dev = st.st_dev;
+	out->ino = st.st_ino;
+	out->links = st.st_nlink;
+	out->size = st.st_size;
+	out->mtime = st.st_mtim;
+	out->ctime = st.st_ctim;
+	return RC_OK;
+}
+
+/* bare_line_ends - LFs without CR before them among the n octets at p; there
+ * is an octet before p. The inner loop has a fixed length so that the compiler
+ * makes it vector code. */
+static uint64_t
+bare_line_ends(const char *p, size_t n)
+{
+	enum { STEP = 128 };
+	uint64_t total = 0;
+
+	for (; n >= STEP; n -= STEP, p += STEP) {
+		unsigned char part = 0;
+
+		for (size_t i = 0; i < STEP; i++)
+			part =
+			    (unsigned char)(part +
+					    ((p[i] == '\n') &
+						(p[(ptrdiff_t)i - 1] != '\r')));
+		total += part;
+	}
+	for (size_t i = 0; i < n; i++)
+		total += (p[i] == '\n') & (p[(ptrdiff_t)i - 1] != '\r');
+	return total;
+}
+
+/* skip - takes the window's octets up to index to as content. */
+static void
+skip(struct scanner *s, size_t to)
+{
+	if (s->started && to > s->at)
+		s->bare += bare_line_ends(s->data + s->at, to - s->at);
+	s->at = to;
+}
+
+/* tail_of - the octets of a blank line that ends before index at, behind a
+ * line end; content is that many octets. */
+static unsigned
+tail_of(const struct scanner *s, size_t at, uint64_t content)
+{
+	const char *p = s->data + at;
+
+	if (content >= 1 && at >= 2 && p[-1] == '\n' && p[-2] == '\n')
+		return 1;
+	if (content >= 2 && at >= 3 && p[-1] == '\n' && p[-2] == '\r' &&
+	    p[-3] == '\n')
+		return 2;
+	return 0;
+}
+
+/* end_message - the message that has begun ends before index at. */
+static enum rc
+end_message(struct scanner *s)
+{
+	struct message *m;
+	uint64_t stored, octets;
+	unsigned tail;
+
+	if (!s->started)
+		return RC_OK;
+	m = &s->d->msg[s->d->count - 1];
+	stored = (uint64_t)s->base + s->at - m->at - m->from_len;
+	tail = tail_of(s, s->at, stored);
+	octets = stored - tail + s->bare - (tail == 1);
+	if (stored > 0 && s->data[s->at - 1] != '\n')
+		octets += s->data[s->at - 1] == '\r' ? 1 : 2;
+	if (octets >> MESSAGE_OCTETS_BITS != 0)
+		return RC_LIMIT;
+	m->tail = tail & 3u;
+	m->octets = octets & ((UINT64_C(1) << MESSAGE_OCTETS_BITS) - 1);
+	return RC_OK;
+}
+
+/* begin_message - the window's octets from at are a From_ line, n with its
+ * end. */
+static enum rc
+begin_message(struct scanner *s, size_t n)
+{
+	uint64_t at = (uint64_t)s->base + s->at;
+	struct message *m;
+	enum rc rc = end_message(s);
+
+	if (rc == RC_OK)
+		rc = maildrop_add(s->d, &m);
+	if (rc != RC_OK)
+		return rc;
+	m->at = at & ((UINT64_C(1) << MESSAGE_AT_BITS) - 1);
+	m->from_len = n & ((1u << MESSAGE_FROM_BITS) - 1);
+	m->from_sum =
+	    mbox_sum(s->data + s->at, n) & ((1u << MESSAGE_SUM_BITS) - 1);
+	s->at += n;
+	s->started = 1;
+	s->bare = 0;
+	return RC_OK;
+}
+
+/* line_at - the octets of the line at index at, with its end; 0 when the end is
+ * not in the window, or too far away for a From_ line. */
+static size_t
+line_at(const struct scanner *s, size_t at)
+{
+	size_t n = s->len - at;
+	const char *lf;
+
+	lf = memchr(
+	    s->data + at, '\n', n < FROM_MAX_OCTETS ? n : FROM_MAX_OCTETS);
+	return lf == NULL ? 0 : (size_t)(lf - (s->data + at)) + 1;
+}
+
+/* look - finds the From_ lines in the window, and leaves at before what needs
+ * more octets to be told. */
+static enum rc
+look(struct scanner *s)
+{
+	static const char needle[] = {'\n', 'F', 'r', 'o', 'm', ' '};
+	size_t from = s->at > 0 ? s->at - 1 : 0;
+
+	for (;;) {
+		const char *hit = from < s->len
+				      ? memmem(s->data + from, s->len - from,
+					    needle, sizeof(needle))
+				      : NULL;
+		size_t line, n;
+		enum rc rc;
+
+		if (hit == NULL)
+			break;
+		line = (size_t)(hit - s->data) + 1;
+		n = line_at(s, line);
+		if (n == 0 && !s->last && s->len - line < FROM_MAX_OCTETS) {
+			skip(s, line);
+			return RC_OK;
+		}
+		from = line;
+		if (n == 0 || !from_is_valid(s->data + line, n - 1))
+			continue;
+		skip(s, line);
+		rc = begin_message(s, n);
+		if (rc != RC_OK)
+			return rc;
+		from = s->at - 1;
+	}
+	if (s->last)
+		skip(s, s->len);
+	else if (s->len > s->at + sizeof(needle))
+		skip(s, s->len - sizeof(needle));
+	return RC_OK;
+}
+
+/* slide - moves the window on, and fills it up. */
+static enum rc
+slide(struct scanner *s)
+{
+	size_t gone = s->at > BEHIND_OCTETS ? s->at - BEHIND_OCTETS : 0;
+	off_t left;
+	size_t room, got;
+	enum rc rc;
+
+	memmove(s->data, s->data + gone, s->len - gone);
+	s->base += (off_t)gone;
+	s->at -= gone;
+	s->len -= gone;
+	left = s->d->end - s->base - (off_t)s->len;
+	room = BLOCK_OCTETS - s->len;
+	if (left < (off_t)room)
+		room = (size_t)left;
+	rc = io_pread(
+	    s->d->fd, s->data + s->len, room, s->base + (off_t)s->len, &got);
+	if (rc != RC_OK)
+		return rc;
+	if (got != room)
+		return RC_CHANGED;
+	s->len += got;
+	s->last = s->base + (off_t)s->len == s->d->end;
+	return RC_OK;
+}
+
+/* begin - the first message, behind blank lines if there are any. RC_CORRUPT:
+ * the file begins with something else. */
+static enum rc
+begin(struct scanner *s)
+{
+	size_t n;
+
+	while (s->at < s->len &&
+	       (s->data[s->at] == '\n' || s->data[s->at] == '\r'))
+		s->at++;
+	if (s->at == s->len)
+		return s->last ? RC_OK : RC_CORRUPT;
+	n = line_at(s, s->at);
+	if (n == 0 || !from_is_valid(s->data + s->at, n - 1) ||
+	    (s->at > 0 && s->data[s->at - 1] != '\n'))
+		return RC_CORRUPT;
+	return begin_message(s, n);
+}
+
+/* is_pseudo - whether the first message is the one in which c-client keeps its
+ * own notes: from MAILER-DAEMON, with that subject and an X-IMAP field. */
+static enum rc
+is_pseudo(struct maildrop *d, unsigned *out)
+{
+	static const char from[] = "From MAILER-DAEMON ";
+	static const char subject[] = "\nSubject: DON'T DELETE THIS MESSAGE "
+				      "-- FOLDER INTERNAL DATA";
+	char head[PSEUDO_OCTETS + 1], *end;
+	size_t got;
+	enum rc rc;
+
+	*out = 0;
+	rc = io_pread(d->fd, head, PSEUDO_OCTETS, (off_t)d->msg[0].at, &got);
+	if (rc != RC_OK)
+		return rc;
+	head[got] = '\0';
+	if (got < sizeof(from) || memcmp(head, from, sizeof(from) - 1) != 0)
+		return RC_OK;
+	end = strstr(head, "\n\n");
+	if (end == NULL)
+		end = strstr(head, "\r\n\r\n");
+	if (end != NULL)
+		*end = '\0';
+	*out = strstr(head, subject) != NULL &&
+	       (strstr(head, "\nX-IMAP: ") != NULL ||
+		   strstr(head, "\nX-IMAPbase: ") != NULL);
+	return RC_OK;
+}
+
+/* hide_pseudo - takes c-client's message out of the count; it stays in the
+ * file, since nobody marks it. */
+static enum rc
+hide_pseudo(struct maildrop *d)
+{
+	unsigned pseudo;
+	enum rc rc;
+
+	if (d->count == 0)
+		return RC_OK;
+	rc = is_pseudo(d, &pseudo);
+	if (rc == RC_OK && pseudo) {
+		d->count--;
+		memmove(d->msg, d->msg + 1, d->count * sizeof(*d->msg));
+	}
+	return rc;
+}
+
+enum rc
+mbox_scan(struct maildrop *d)
+{
+	struct scanner s = {.d = d};
+	enum rc rc = mbox_mark(d->fd, &d->mark);
+
+	if (rc != RC_OK || d->mark.size == 0)
+		return rc;
+	if ((uint64_t)d->mark.size >> MESSAGE_AT_BITS != 0)
+		return RC_LIMIT;
+	d->end = d->mark.size;
+	s.data = malloc(BLOCK_OCTETS);
+	if (s.data == NULL)
+		return RC_NOMEM;
+	rc = slide(&s);
+	if (rc == RC_OK)
+		rc = begin(&s);
+	while (rc == RC_OK && s.started) {
+		rc = look(&s);
+		if (rc != RC_OK || s.at == s.len)
+			break;
+		rc = slide(&s);
+	}
+	if (rc == RC_OK)
+		rc = end_message(&s);
+	free(s.data);
+	return rc == RC_OK ? hide_pseudo(d) : rc;
+}

@@ -1,0 +1,20 @@
+/* digest - SHA-256, from libmd. */
+#ifndef SYS_DIGEST_H
+#define SYS_DIGEST_H
+
+#include <sha2.h>
+#include <stddef.h>
+
+enum { DIGEST_OCTETS = 32 };
+
+struct digest {
+	SHA2_CTX ctx;
+};
+
+/* digest_init, digest_add, digest_end - the SHA-256 of all octets added in
+ * between; digest_end fills out. Cannot fail. */
+void digest_init(struct digest *d);
+void digest_add(struct digest *d, const void *octets, size_t n);
+void digest_end(struct digest *d, unsigned char out[DIGEST_OCTETS]);
+
+#endif

@@ -1,0 +1,139 @@
+/* io - reads and writes that finish or say why not. Knows no protocol. */
+#include "sys/io.h"
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+
+int64_t
+io_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+enum rc
+io_wait(int fd, int64_t deadline_ms)
+{
+	for (;;) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		int64_t left = deadline_ms - io_now_ms();
+		int n;
+
+		if (left < 0)
+			left = 0;
+		n = poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
+		if (n > 0)
+			return RC_OK;
+		if (n == 0 && io_now_ms() >= deadline_ms)
+			return RC_TIMEOUT;
+		if (n < 0 && errno != EINTR)
+			return RC_IO;
+	}
+}
+
+enum rc
+io_read(int fd, void *to, size_t size, int64_t deadline_ms, size_t *got)
+{
+	for (;;) {
+		enum rc rc = io_wait(fd, deadline_ms);
+		ssize_t n;
+
+		if (rc != RC_OK)
+			return rc;
+		n = read(fd, to, size);
+		if (n > 0) {
+			*got = (size_t)n;
+			return RC_OK;
+		}
+		if (n == 0 || errno == ECONNRESET || errno == ETIMEDOUT)
+			return RC_EOF;
+		if (errno != EINTR && errno != EAGAIN)
+			return RC_IO;
+	}
+}
+
+/* wait_for_room - until fd takes octets again. RC_TIMEOUT, RC_IO. */
+static enum rc
+wait_for_room(int fd, unsigned stall_ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	int n = poll(&p, 1, stall_ms > INT_MAX ? INT_MAX : (int)stall_ms);
+
+	if (n == 0)
+		return RC_TIMEOUT;
+	return n > 0 || errno == EINTR ? RC_OK : RC_IO;
+}
+
+enum rc
+io_write(int fd, const void *from, size_t n, unsigned stall_ms)
+{
+	const char *p = from;
+
+	while (n > 0) {
+		ssize_t w = write(fd, p, n);
+
+		if (w >= 0) {
+			p += w;
+			n -= (size_t)w;
+		} else if (errno == EAGAIN) {
+			enum rc rc = wait_for_room(fd, stall_ms);
+
+			if (rc != RC_OK)
+				return rc;
+		} else if (errno == EPIPE || errno == ECONNRESET ||
+			   errno == ETIMEDOUT) {
+			return RC_EOF;
+		} else if (errno != EINTR) {
+			return RC_IO;
+		}
+	}
+	return RC_OK;
+}
+
+enum rc
+io_pread(int fd, void *to, size_t size, off_t at, size_t *got)
+{
+	char *p = to;
+	size_t have = 0;
+
+	while (have < size) {
+		ssize_t n = pread(fd, p + have, size - have, at + (off_t)have);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return RC_IO;
+		if (n == 0)
+			break;
+		have += (size_t)n;
+	}
+	*got = have;
+	return RC_OK;
+}
+
+enum rc
+io_pwrite(int fd, const void *from, size_t n, off_t at)
+{
+	const char *p = from;
+
+	while (n > 0) {
+		ssize_t w = pwrite(fd, p, n, at);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return RC_IO;
+		if (w == 0) {
+			errno = EIO;
+			return RC_IO;
+		}
+		p += w;
+		n -= (size_t)w;
+		at += w;
+	}
+	return RC_OK;
+}

@@ -1,0 +1,39 @@
+/* io - whole reads and writes, positions, and deadlines on the clock that
+ * nobody sets. */
+#ifndef SYS_IO_H
+#define SYS_IO_H
+
+#include "sys/err.h"
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* io_now_ms - milliseconds on the monotonic clock. A deadline is a value of
+ * this clock; nothing that happens before it moves it. */
+int64_t io_now_ms(void);
+
+/* io_wait - waits until fd can be read or its other end is gone.
+ * RC_TIMEOUT: the deadline passed first; RC_IO with errno. */
+enum rc io_wait(int fd, int64_t deadline_ms) MUST_CHECK;
+
+/* io_read - what fd has, at most size octets, waiting until the deadline.
+ * RC_OK with *got > 0; RC_EOF (a reset connection too); RC_TIMEOUT; RC_IO. */
+enum rc io_read(
+    int fd, void *to, size_t size, int64_t deadline_ms, size_t *got) MUST_CHECK;
+
+/* io_write - all n octets. RC_EOF: nobody reads any more; RC_TIMEOUT: the
+ * reader took nothing for stall_ms (when the descriptor does not block, or has
+ * a send time-out of its own); RC_IO. How much was written is then unknown. */
+enum rc io_write(
+    int fd, const void *from, size_t n, unsigned stall_ms) MUST_CHECK;
+
+/* io_pread - up to size octets from position at; *got < size only at the
+ * file's end. RC_IO with errno. */
+enum rc io_pread(
+    int fd, void *to, size_t size, off_t at, size_t *got) MUST_CHECK;
+
+/* io_pwrite - all n octets at position at. RC_IO with errno: some may have
+ * been written. */
+enum rc io_pwrite(int fd, const void *from, size_t n, off_t at) MUST_CHECK;
+
+#endif

@@ -1,0 +1,13 @@
+/* num - decimal numbers from foreign text. */
+#ifndef SYS_NUM_H
+#define SYS_NUM_H
+
+#include "sys/err.h"
+#include <stdint.h>
+
+/* num_parse - the value of text, which must be digits and nothing else (no
+ * sign, no blank), at most max. Leading zeros are taken.
+ * RC_SYNTAX: no digit, or something else than digits; RC_LIMIT: above max. */
+enum rc num_parse(const char *text, uint64_t max, uint64_t *out) MUST_CHECK;
+
+#endif

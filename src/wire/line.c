@@ -1,0 +1,98 @@
+/* line - command lines from the client, each within its limit and its time.
+ * Knows what a line is, and no command. */
+#include "wire/line.h"
+#include "sys/io.h"
+#include <string.h>
+
+void
+line_init(struct line_reader *r, int fd)
+{
+	r->fd = fd;
+	r->at_end = 0;
+	line_drop(r);
+}
+
+void
+line_drop(struct line_reader *r)
+{
+	r->pos = r->end = r->seen = 0;
+	r->discarding = 0;
+}
+
+/* find_end - the LF that ends the line at pos, or NULL; never looks at an
+ * octet twice. */
+static char *
+find_end(struct line_reader *r)
+{
+	size_t have = r->end - r->pos;
+	char *lf = memchr(r->data + r->pos + r->seen, '\n', have - r->seen);
+
+	if (lf == NULL)
+		r->seen = have;
+	return lf;
+}
+
+/* fill - more octets behind those that are there. */
+static enum rc
+fill(struct line_reader *r, int64_t deadline_ms)
+{
+	size_t got;
+	enum rc rc;
+
+	if (r->at_end)
+		return RC_EOF;
+	if (r->pos > 0) {
+		memmove(r->data, r->data + r->pos, r->end - r->pos);
+		r->end -= r->pos;
+		r->pos = 0;
+	}
+	rc = io_read(r->fd, r->data + r->end, sizeof(r->data) - r->end,
+	    deadline_ms, &got);
+	if (rc == RC_OK)
+		r->end += got;
+	else if (rc == RC_EOF)
+		r->at_end = 1;
+	return rc;
+}
+
+enum rc
+line_read(
+    struct line_reader *r, size_t limit, int64_t deadline_ms, struct line *out)
+{
+	char *lf, *text;
+	size_t len;
+
+	while ((lf = find_end(r)) == NULL) {
+		enum rc rc;
+
+		if (r->discarding || r->seen >= limit) {
+			r->discarding = 1;
+			r->pos = r->end = r->seen = 0;
+		}
+		rc = fill(r, deadline_ms);
+		if (rc != RC_OK)
+			return rc;
+	}
+	text = r->data + r->pos;
+	len = (size_t)(lf - text);
+	r->pos += len + 1;
+	r->seen = 0;
+	if (r->discarding || len + 1 > limit) {
+		r->discarding = 0;
+		return RC_TOOLONG;
+	}
+	if (len > 0 && text[len - 1] == '\r')
+		len--;
+	text[len] = '\0';
+	if (memchr(text, '\0', len) != NULL)
+		return RC_SYNTAX;
+	out->text = text;
+	out->len = len;
+	return RC_OK;
+}
+
+unsigned
+line_waiting(struct line_reader *r)
+{
+	return find_end(r) != NULL || r->at_end;
+}

@@ -1,0 +1,52 @@
+/* reply - what the client gets to read. */
+#ifndef WIRE_REPLY_H
+#define WIRE_REPLY_H
+
+#include "sys/err.h"
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+	REPLY_BUFFER_OCTETS = 65536,
+	REPLY_LINE_OCTETS = 512 /* RFC 1939 section 3, with CRLF */
+};
+
+struct reply {
+	int fd;
+	unsigned stall_ms;   /* how long the client may take nothing */
+	unsigned char last;  /* the body's last octet so far */
+	unsigned at_bol : 1; /* the next body octet begins a line */
+	unsigned broken : 1; /* a write failed: everything is thrown away */
+	size_t len;          /* octets in data that are not yet written */
+	uint64_t written;    /* octets handed to the descriptor so far */
+	char first[REPLY_LINE_OCTETS]; /* the first line since the caller made
+					* it empty, for the -d log */
+	char data[REPLY_BUFFER_OCTETS];
+};
+
+/* reply_init - writes to fd, which stays the caller's. */
+void reply_init(struct reply *r, int fd, unsigned stall_ms);
+
+/* reply_line - one line, formatted, with CRLF added. Octets of it that are
+ * CR or LF become '?', and it is cut at REPLY_LINE_OCTETS with its CRLF. Also
+ * begins a body, for the calls below. RC_EOF, RC_TIMEOUT, RC_IO: the client
+ * does not take it, and every later call on r says the same. */
+enum rc reply_line(struct reply *r, const char *fmt, ...) MUST_CHECK
+    PRINTF(2, 3);
+
+/* reply_stuffed - n octets of a POP3 body as they are stored, in pieces of any
+ * size: a LF without CR gets one, a line that begins with "." gets another.
+ * What is CRLF stays so. Errors as above. RFC 1939 section 3. */
+enum rc reply_stuffed(struct reply *r, const char *octets, size_t n) MUST_CHECK;
+
+/* reply_end_line - ends the body's last line if its end is missing: CRLF, or
+ * LF alone behind a CR. */
+enum rc reply_end_line(struct reply *r) MUST_CHECK;
+
+/* reply_end_multiline - ends the last line, then the line ".". */
+enum rc reply_end_multiline(struct reply *r) MUST_CHECK;
+
+/* reply_flush - hands everything to the descriptor. */
+enum rc reply_flush(struct reply *r) MUST_CHECK;
+
+#endif
