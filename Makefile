@@ -27,7 +27,9 @@ LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
 UNIT_SRC := $(wildcard tests/unit/*/*_test.c)
 UNIT := $(UNIT_SRC:%.c=$B/%)
 
-.PHONY: all check demo lint install uninstall clean
+# The objects of the test programs stay, for the next make.
+.SECONDARY:
+.PHONY: all check unit demo lint analyze install uninstall clean
 all: $B/in.popd
 
 $B/in.popd: $B/src/main.o $B/libpopd.a
@@ -51,13 +53,40 @@ SCRIPTS := $(filter-out tests/lib.sh,$(wildcard tests/dialogue/*.sh tests/expect
 ABS_B = $(abspath $B)
 
 check: all $(UNIT)
-	B=$(ABS_B) tests/run $(UNIT:$B/%=$(ABS_B)/%) $(SCRIPTS)
+	@B=$(ABS_B) tests/run $(UNIT:$B/%=$(ABS_B)/%) $(SCRIPTS)
+
+# The cmocka programs alone: a part of check, for the sanitizers.
+unit: $(UNIT)
+	@B=$(ABS_B) tests/run $(UNIT:$B/%=$(ABS_B)/%)
 
 demo: all
 	@B=$(ABS_B) sh tests/demo/demo.sh
 
 lint:
 	@sh tests/lint/lint.sh
+
+analyze: $(UNIT)
+	@B=$B sh tests/lint/analyze.sh
+
+DOCDIR = $(PREFIX)/share/doc/in.popd
+SAMPLES := README LICENSE inetd.conf.sample $(wildcard docs/*.md)
+
+install: all
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 \
+		$(DESTDIR)$(DOCDIR)/xinetd.d $(DESTDIR)$(DOCDIR)/systemd
+	install -m 755 $B/in.popd $(DESTDIR)$(SBINDIR)/in.popd
+	install -m 644 docs/in.popd.8 $(DESTDIR)$(MANDIR)/man8/in.popd.8
+	install -m 644 $(SAMPLES) $(DESTDIR)$(DOCDIR)
+	install -m 644 xinetd.d/* $(DESTDIR)$(DOCDIR)/xinetd.d
+	install -m 644 docs/systemd/* $(DESTDIR)$(DOCDIR)/systemd
+	install -d -m 711 $(DESTDIR)$(STATEDIR)
+	install -d -m 555 $(DESTDIR)$(STATEDIR)/.empty
+
+# What users have below $(STATEDIR) stays: it is theirs.
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/in.popd $(DESTDIR)$(MANDIR)/man8/in.popd.8
+	rm -rf $(DESTDIR)$(DOCDIR)
+	-rmdir $(DESTDIR)$(STATEDIR)/.empty $(DESTDIR)$(STATEDIR)
 
 clean:
 	rm -rf $B

@@ -29,7 +29,7 @@ of_errno(void)
 static unsigned
 is_expired(const struct spwd *sp)
 {
-	long today = (long)(time(NULL) / (24 * 60 * 60));
+	long today = (long)(time(NULL) / (24L * 60 * 60));
 
 	if (sp->sp_expire > 0 && today >= sp->sp_expire)
 		return 1;

@@ -328,6 +328,17 @@ quit(struct session *s, const struct args *a)
 	    s->config->host, s->drop.left, s->drop.left == 1 ? "" : "s");
 }
 
+/* wrong_state - why a verb is refused where the session is. */
+static const char *
+wrong_state(const struct session *s, const struct command *c)
+{
+	if (session_logged_in(s))
+		return "not after a login";
+	return c != NULL && (c->states & TRANSACTION) != 0
+		   ? "not before a login"
+		   : "send USER first";
+}
+
 /* refuse - -ERR, with the response code that tells a client whether to ask the
  * user or to try later: RFC 2449 section 8.1, RFC 3206 section 4. */
 static enum rc
@@ -341,10 +352,7 @@ refuse(struct session *s, const struct command *c, enum rc why)
 	case RC_UNKNOWN:
 		return reply_line(out, "-ERR unknown command");
 	case RC_STATE:
-		return reply_line(out, "-ERR %s: not %s", c->verb,
-		    c->states & TRANSACTION ? "before a login"
-		    : session_logged_in(s)  ? "after a login"
-					    : "now; send USER first");
+		return reply_line(out, "-ERR %s", wrong_state(s, c));
 	case RC_SYNTAX:
 		return c != NULL ? reply_line(out, "-ERR usage: %s", c->usage)
 				 : reply_line(out, "-ERR a NUL in a command");

@@ -367,7 +367,7 @@ answer_log(struct broker *b, struct buf *body)
 
 /* clang-format off */
 static const struct broker_row rows[] = {
-	{ MSG_AUTHENTICATE, PHASE_STRANGER, 2 * (AUTH_SECRET_OCTETS + 4),
+	{ MSG_AUTHENTICATE, PHASE_STRANGER, 2ul * (AUTH_SECRET_OCTETS + 4),
 	                                                TRIES, answer_authenticate },
 	{ MSG_OPEN,         PHASE_USER,     PATH_MAX + 4,   1, answer_open },
 	{ MSG_LOCK,         PHASE_OPENED,   0,              1, answer_lock },

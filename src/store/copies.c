@@ -43,8 +43,8 @@ static enum rc
 add(struct copies *c, const unsigned char *base, size_t i, struct copy **out)
 {
 	if (c->count == c->room) {
-		size_t room = 2 * c->room + 16;
-		struct copy *list = reallocarray(c->list, room, sizeof(*list));
+		size_t room = 2 * c->room;
+		struct copy *list = realloc(c->list, room * sizeof(*list));
 
 		if (list == NULL)
 			return RC_NOMEM;
@@ -217,7 +217,9 @@ copies_find(struct maildrop *d)
 		slots *= 2;
 	c->mask = slots - 1;
 	c->slots = calloc(slots, sizeof(*c->slots));
-	if (c->slots == NULL)
+	c->room = 16;
+	c->list = calloc(c->room, sizeof(*c->list));
+	if (c->slots == NULL || c->list == NULL)
 		goto out;
 	rc = find_groups(c, d);
 	if (rc == RC_OK)
@@ -273,7 +275,7 @@ write_record(int state_fd, const unsigned char *data, uint32_t count)
 static void
 mark_gaps(struct copies *c, const struct maildrop *d)
 {
-	uint32_t *next = calloc(c->count, sizeof(*next));
+	uint32_t *next = calloc(c->count + 1, sizeof(*next));
 
 	for (size_t n = 0; n < c->count; n++)
 		c->list[n].highest = next == NULL ? 1 : 0;

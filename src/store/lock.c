@@ -147,12 +147,13 @@ make_dot(struct lock *l)
 static unsigned
 owner_is_gone(char *text)
 {
-	char ours[OWNER_OCTETS], *lf = strchr(text, '\n');
+	char ours[OWNER_OCTETS], *lf = strchr(text, '\n'), *our_lf;
 	uint64_t pid;
 
 	if (lf == NULL || owner_text(ours, sizeof(ours)) == 0)
 		return 0;
-	if (strcmp(lf, strchr(ours, '\n')) != 0)
+	our_lf = strchr(ours, '\n');
+	if (our_lf == NULL || strcmp(lf, our_lf) != 0)
 		return 0;
 	*lf = '\0';
 	if (num_parse(text, INT32_MAX, &pid) != RC_OK || pid == 0)
