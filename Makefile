@@ -46,13 +46,18 @@ $B/%.o: %.c
 $B/tests/unit/%: $B/tests/unit/%.o $B/libpopd.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+# What plays the transcripts of tests/dialogue.
+PLAY := $B/tests/dialogue/play
+$(PLAY): $(PLAY).o
+	$(CC) $(ALL_LDFLAGS) -o $@ $^
+
 -include $(LIB_OBJ:.o=.d) $B/src/main.d $(UNIT:=.d)
 
 # Test programs: cmocka ones are built, the others are scripts that end in .sh.
 SCRIPTS := $(filter-out tests/lib.sh,$(wildcard tests/dialogue/*.sh tests/expect/*.sh))
 ABS_B = $(abspath $B)
 
-check: all $(UNIT)
+check: all $(UNIT) $(PLAY)
 	@B=$(ABS_B) tests/run $(UNIT:$B/%=$(ABS_B)/%) $(SCRIPTS)
 
 # The cmocka programs alone: a part of check, for the sanitizers.

@@ -110,6 +110,22 @@ number(const struct options *o, const char *option, const char *text,
 	return value;
 }
 
+/* bad_option - names the option that getopt_long did not take: a letter,
+ * perhaps one of several in its word, or a word. */
+static void __attribute__((noreturn))
+bad_option(const struct options *o, int argc, char **argv)
+{
+	const char *word = argv[optind - 1];
+	const char letter[] = {'-', (char)optopt, '\0'};
+
+	if (optopt != 0 && !(optind == argc && strncmp(word, "--", 2) == 0))
+		word = letter;
+	die(o, EX_USAGE,
+	    "%s: unknown option, or its argument is missing or too much; "
+	    "in.popd --help lists them",
+	    word);
+}
+
 static void
 parse_options(int argc, char **argv, struct options *o)
 {
@@ -157,10 +173,7 @@ parse_options(int argc, char **argv, struct options *o)
 			printf("in.popd %s\n", POPD_VERSION);
 			exit(EX_OK);
 		default:
-			die(o, EX_USAGE,
-			    "%s: unknown option or no argument; "
-			    "in.popd --help lists them",
-			    argv[optind - 1]);
+			bad_option(o, argc, argv);
 		}
 	}
 	if (optind < argc)
@@ -311,7 +324,15 @@ make_config(const struct options *o, struct broker_config *c)
 		c->spool_gid = st.st_gid;
 	c->policy.passwd_fd = -1;
 	if (o->passwd != NULL) {
-		c->policy.passwd_fd = open(o->passwd, O_RDONLY | O_CLOEXEC);
+		c->policy.passwd_fd =
+		    open(o->passwd, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		if (c->policy.passwd_fd >= 0 &&
+		    fstat(c->policy.passwd_fd, &st) == 0 &&
+		    !S_ISREG(st.st_mode))
+			die(o, EX_NOINPUT,
+			    "%s is no regular file; --passwd takes lines of "
+			    "name:hash:uid:gid:gecos:home:shell",
+			    o->passwd);
 		if (c->policy.passwd_fd < 0)
 			die(o, EX_NOINPUT,
 			    "cannot read the accounts in %s: "
@@ -344,8 +365,9 @@ host_name(char *out, size_t size)
 }
 
 /* run_session - the child: nobody, nowhere, with the client and the broker. */
-static int __attribute__((noinline)) run_session(const struct options *o,
-    const struct dialect *dialect, const struct jail *jail, int broker_fd)
+static int __attribute__((noinline))
+run_session(const struct options *o, const struct dialect *dialect,
+    const struct jail *jail, pid_t broker, int broker_fd)
 {
 	char host[HOST_NAME_MAX + 1];
 	struct session_config config = {.in_fd = 0,
@@ -364,7 +386,7 @@ static int __attribute__((noinline)) run_session(const struct options *o,
 	if (geteuid() == 0 &&
 	    cred_jail(jail->uid, jail->gid, jail->dirfd) != RC_OK)
 		return EX_OSERR;
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != broker ||
 	    dup2(broker_fd, config.broker_fd) < 0 ||
 	    close_range(4, ~0u, 0) != 0)
 		return EX_OSERR;
@@ -411,8 +433,7 @@ main(int argc, char **argv)
 	if (pid < 0)
 		die(&o, EX_OSERR, "cannot fork: %s", strerror(errno));
 	if (pid == 0)
-		_exit(run_session(&o, dialect, &jail, pair[1]));
-	(void)self;
+		_exit(run_session(&o, dialect, &jail, self, pair[1]));
 	if (dup2(devnull, 0) < 0 || dup2(devnull, 1) < 0)
 		exit(EX_OSERR);
 	close(pair[1]);

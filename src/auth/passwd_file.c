@@ -35,9 +35,9 @@ match(char *line, const char *user, struct entry *out)
 	char *field[FIELDS];
 	uint64_t uid, gid;
 
-	if (strncmp(line, user, n) != 0 || line[n] != ':')
+	if (line[0] == '#' || strncmp(line, user, n) != 0 || line[n] != ':')
 		return RC_NOSUCH;
-	if (!split(line, field) ||
+	if (!split(line, field) || strcmp(field[0], user) != 0 ||
 	    num_parse(field[2], UINT32_MAX - 1, &uid) != RC_OK ||
 	    num_parse(field[3], UINT32_MAX - 1, &gid) != RC_OK)
 		return RC_SYNTAX;

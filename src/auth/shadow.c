@@ -5,6 +5,7 @@
 #include <shadow.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* of_errno - why a look-up found nothing. */
 static enum rc
@@ -24,14 +25,15 @@ of_errno(void)
 	}
 }
 
-/* is_expired - the account or its password, today, as shadow(5) counts. A
+/* is_expired - the account or its password, today, as shadow(5) counts. Day 0
+ * for the account, which shadow(5) leaves open, is long past, as PAM has it. A
  * password that must be changed at once cannot be: POP has no way to. */
 static unsigned
 is_expired(const struct spwd *sp)
 {
 	long today = (long)(time(NULL) / (24L * 60 * 60));
 
-	if (sp->sp_expire > 0 && today >= sp->sp_expire)
+	if (sp->sp_expire >= 0 && today >= sp->sp_expire)
 		return 1;
 	if (sp->sp_lstchg == 0)
 		return 1;
@@ -59,6 +61,8 @@ shadow_find(const char *user, struct entry *out)
 								   : RC_NOSUCH;
 	errno = 0;
 	sp = getspnam(user);
+	if (sp == NULL && geteuid() != 0)
+		return RC_DENIED; /* errno is the last NSS module's */
 	if (sp == NULL)
 		return of_errno();
 	out->expired = is_expired(sp) ? 1 : 0;

@@ -211,7 +211,6 @@ send_message(struct session *s, size_t i, struct cutter *c)
 		s->out.broken = 1;
 		s->why = "maildrop-unreadable";
 	}
-	s->retrieved_octets += from;
 	return rc;
 }
 
@@ -241,8 +240,12 @@ retr(struct session *s, const struct args *a)
 		    (unsigned long long)s->drop.msg[i].octets);
 	if (rc != RC_OK)
 		return rc;
-	s->retrieved++;
-	return send_message(s, i, NULL);
+	rc = send_message(s, i, NULL);
+	if (rc == RC_OK) {
+		s->retrieved++;
+		s->retrieved_octets += s->drop.msg[i].octets;
+	}
+	return rc;
 }
 
 /* TOP msg n. Section 7. */

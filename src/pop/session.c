@@ -21,8 +21,10 @@ session_login(struct session *s, const char *secret)
 {
 	enum rc rc = client_authenticate(s->config->broker_fd, s->user, secret);
 
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
+		s->refused = 0; /* what is denied from now on is no login */
 		return rc;
+	}
 	if (rc != RC_DENIED || ++s->refused == SESSION_TRIES) {
 		s->state = ST_CLOSED;
 		s->why = rc == RC_DENIED ? "refused" : rc_name(rc);
@@ -56,7 +58,7 @@ enum rc
 session_update(struct session *s)
 {
 	struct maildrop *d = &s->drop;
-	enum rc rc, unlocked;
+	enum rc rc;
 
 	if (d->left == d->count)
 		return RC_OK;
@@ -66,8 +68,9 @@ session_update(struct session *s)
 	rc = d->ops->update(d);
 	if (rc == RC_OK)
 		s->removed = d->count - d->left;
-	unlocked = client_unlock(s->config->broker_fd);
-	return rc == RC_OK ? unlocked : rc;
+	if (client_unlock(s->config->broker_fd) != RC_OK)
+		return rc; /* the locks end with the broker; gone is gone */
+	return rc;
 }
 
 /* debug - one line of the dialogue, secrets masked. */
@@ -79,7 +82,7 @@ debug(const struct session *s, char who, const char *text)
 
 	if (!s->config->debugging)
 		return;
-	if (who == 'C' && strncasecmp(text, "PASS ", 5) == 0) {
+	if (who == 'C' && strncasecmp(text, "PASS", 4) == 0) {
 		dprintf(2, "C: PASS ****\n");
 		return;
 	}
@@ -95,16 +98,26 @@ static enum rc
 read_command(struct session *s, struct line *line)
 {
 	int64_t deadline = s->login_deadline_ms;
+	enum rc rc;
 
-	if (!line_waiting(&s->in)) {
-		enum rc rc = reply_flush(&s->out);
-
-		if (rc != RC_OK)
-			return rc;
-	}
+	if (line_waiting(&s->in))
+		return line_read(
+		    &s->in, s->dialect->line_octets, io_now_ms(), line);
+	rc = reply_flush(&s->out);
 	if (session_logged_in(s))
 		deadline = io_now_ms() + (int64_t)s->config->idle_s * 1000;
-	return line_read(&s->in, s->dialect->line_octets, deadline, line);
+	while (rc == RC_OK) {
+		rc = client_wait(
+		    s->config->broker_fd, s->config->in_fd, deadline);
+		if (rc != RC_OK)
+			break;
+		rc = line_read(
+		    &s->in, s->dialect->line_octets, io_now_ms(), line);
+		if (rc != RC_TIMEOUT)
+			break;
+		rc = RC_OK; /* a part of a line came; wait for the rest */
+	}
+	return rc;
 }
 
 /* step - one command. RC_OK: go on while the state allows it. */

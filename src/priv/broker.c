@@ -187,6 +187,10 @@ answer_authenticate(struct broker *b, struct buf *body)
 		goto out;
 	verdict =
 	    auth_password(&b->config->policy, user, secret, &b->who, &why);
+	if (verdict == RC_OK && geteuid() != 0 && geteuid() != b->who.uid) {
+		verdict = RC_DENIED; /* we could never become that user */
+		why = "not-the-invoker";
+	}
 	if (verdict == RC_OK) {
 		log_login(b, user, NULL);
 		rc = welcome(b);
@@ -451,9 +455,10 @@ catch_signals(struct broker *b)
 	sigprocmask(SIG_BLOCK, &blocked, NULL);
 }
 
-/* farewell - what the program exits with, once the session has ended. */
+/* farewell - what the program exits with, once the session has ended. The
+ * session sees the end of its socket, lest we wait for each other. */
 static int
-farewell(const struct broker *b, int session, enum rc rc)
+farewell(struct broker *b, int session, enum rc rc)
 {
 	int status;
 
@@ -462,6 +467,7 @@ farewell(const struct broker *b, int session, enum rc rc)
 		    stop ? "signal" : log_why(rc), b->config->peer);
 		return stop ? EX_OK : EX_SOFTWARE;
 	}
+	file_close(&b->fd);
 	if (waitpid(session, &status, 0) != session)
 		return EX_OSERR;
 	if (WIFEXITED(status))

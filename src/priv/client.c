@@ -1,12 +1,17 @@
 /* client - the session's side: requests to the broker, one answer each. Checks
  * the answers as strictly as the broker checks the requests. */
 #include "priv/client.h"
+#include "auth/auth.h"
 #include "priv/msg.h"
 #include "sys/file.h"
+#include "sys/io.h"
 #include "sys/log.h"
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 /* answer - reads the answer to request into b: its rc, and errno from the
  * other side; what follows is left in b. Descriptors go to fds, which without
@@ -25,7 +30,8 @@ answer(int fd, enum msg_type request, struct buf *b, int fds[MSG_FDS])
 	for (unsigned i = nfds; i < MSG_FDS; i++)
 		fds[i] = -1;
 	if (type != (uint32_t)request + 1 || buf_get_u32(b, &result) != RC_OK ||
-	    buf_get_u32(b, &why) != RC_OK || result >= RC_COUNT)
+	    buf_get_u32(b, &why) != RC_OK || result >= RC_COUNT ||
+	    (request != MSG_OPEN && buf_get_end(b) != RC_OK))
 		return RC_BUG;
 	errno = (int)(why & 0xffff);
 	return (enum rc)result;
@@ -57,6 +63,9 @@ client_authenticate(int broker_fd, const char *user, const char *secret)
 	struct buf b;
 	enum rc rc;
 
+	if (strlen(user) > AUTH_SECRET_OCTETS ||
+	    strlen(secret) > AUTH_SECRET_OCTETS)
+		return RC_TOOLONG;
 	buf_init(&b, room, sizeof(room));
 	rc = buf_put_text(&b, user);
 	if (rc == RC_OK)
@@ -86,8 +95,8 @@ client_open(int broker_fd, const char *mailbox, int *mbox_fd, int *state_fd)
 	rc = answer(broker_fd, MSG_OPEN, &b, fds);
 	if (rc == RC_OK &&
 	    (buf_get_u32(&b, &has_mbox) != RC_OK ||
-		buf_get_u32(&b, &has_state) != RC_OK || has_mbox > 1 ||
-		has_state > 1 ||
+		buf_get_u32(&b, &has_state) != RC_OK ||
+		buf_get_end(&b) != RC_OK || has_mbox > 1 || has_state > 1 ||
 		has_mbox + has_state !=
 		    (uint32_t)(fds[0] >= 0) + (uint32_t)(fds[1] >= 0)))
 		rc = RC_BUG;
@@ -119,6 +128,25 @@ client_unlock(int broker_fd)
 
 	buf_init(&b, room, sizeof(room));
 	return ask(broker_fd, MSG_UNLOCK, &b);
+}
+
+enum rc
+client_wait(int broker_fd, int fd, int64_t deadline_ms)
+{
+	for (;;) {
+		struct pollfd p[2] = {{.fd = fd, .events = POLLIN},
+		    {.fd = broker_fd, .events = POLLIN}};
+		int64_t left = deadline_ms - io_now_ms();
+		int n;
+
+		if (left <= 0)
+			return RC_TIMEOUT;
+		n = poll(p, 2, left > INT_MAX ? INT_MAX : (int)left);
+		if (n < 0 && errno != EINTR)
+			return RC_IO;
+		if (n > 0)
+			return p[1].revents != 0 ? RC_EOF : RC_OK;
+	}
 }
 
 void

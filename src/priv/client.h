@@ -6,11 +6,13 @@
 #define PRIV_CLIENT_H
 
 #include "sys/err.h"
+#include <stdint.h>
 
 /* client_authenticate - may user in with secret? RC_OK: yes, and the broker is
  * that user now, for good. RC_DENIED: no (the answer was delayed); RC_TOOLONG:
- * one of them is longer than any; RC_LIMIT: too many tries, close; RC_IO: the
- * account databases cannot be read. RFC 1939 section 7, PASS. */
+ * one of them is longer than any, the broker was not asked; RC_EOF: too many
+ * tries, the broker is gone; RC_IO: the account databases cannot be read.
+ * RFC 1939 section 7, PASS. */
 enum rc client_authenticate(
     int broker_fd, const char *user, const char *secret) MUST_CHECK;
 
@@ -28,6 +30,13 @@ enum rc client_lock(int broker_fd) MUST_CHECK;
 
 /* client_unlock - gives them up. */
 enum rc client_unlock(int broker_fd) MUST_CHECK;
+
+/* client_wait - waits until fd, the client's, can be read, until the deadline
+ * or until the broker ends. The kernel cannot be asked to kill the session
+ * then: after a login the two belong to different users. RC_TIMEOUT: the
+ * deadline is here, whatever fd has; RC_EOF: the broker is gone, or speaks
+ * without being asked; RC_IO. */
+enum rc client_wait(int broker_fd, int fd, int64_t deadline_ms) MUST_CHECK;
 
 /* client_log - one line for the log; foreign text in it is already quoted. */
 void client_log(int broker_fd, const char *fmt, ...) PRINTF(2, 3);

@@ -106,14 +106,14 @@ msg_receive(
 	if (n < 0)
 		return errno == ECONNRESET ? RC_EOF : RC_IO;
 	rc = take_fds(&msg, fds, nfds);
-	if (n == 0)
-		return RC_EOF;
 	if (rc == RC_OK &&
 	    ((size_t)n < sizeof(head) || (msg.msg_flags & MSG_TRUNC) != 0)) {
 		while (*nfds > 0)
 			file_close(&fds[--*nfds]);
 		rc = RC_BUG;
 	}
+	if (n == 0)
+		return RC_EOF;
 	if (rc != RC_OK)
 		return rc;
 	buf_init(&h, head, sizeof(head));

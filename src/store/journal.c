@@ -3,7 +3,8 @@
  * file must never take its name. Knows octets and offsets, and no mail.
  *
  * What holds here, in the order of the code:
- *  1. All memory is there before the first octet moves.
+ *  1. All memory is there, and the disk has taken a write at the farthest
+ *     place, before the first octet moves.
  *  2. An octet moves only towards the front, so no survivor is overwritten
  *     before it has been read.
  *  3. The moved octets are on the disk before the file is cut, and the cut is
@@ -38,6 +39,21 @@ shift(int fd, const struct extent *e, off_t to, char *block)
 	return RC_OK;
 }
 
+/* probe - writes the last octet of those that will be written, as it is: a
+ * file-size limit, or a descriptor that cannot write, shows before anything
+ * has moved. */
+static enum rc
+probe(int fd, off_t new_size)
+{
+	char octet;
+	size_t got;
+	enum rc rc = io_pread(fd, &octet, 1, new_size - 1, &got);
+
+	if (rc == RC_OK && got != 1)
+		rc = RC_CHANGED;
+	return rc == RC_OK ? io_pwrite(fd, &octet, 1, new_size - 1) : rc;
+}
+
 enum rc
 journal_run(int state_fd, int mbox_fd, const struct journal_plan *plan)
 {
@@ -52,6 +68,7 @@ journal_run(int state_fd, int mbox_fd, const struct journal_plan *plan)
 		block = malloc(BLOCK_OCTETS);
 		if (block == NULL)
 			return RC_NOMEM;
+		rc = probe(mbox_fd, plan->new_size);
 	}
 	while (rc == RC_OK) {
 		rc = shift(mbox_fd, &e, to, block);

@@ -26,7 +26,7 @@ lock_init(struct lock *l, int dirfd, const char *name)
 
 	memset(l, 0, sizeof(*l));
 	l->dirfd = dirfd;
-	l->fd = -1;
+	l->fd = l->dot_fd = -1;
 	if (strlen(name) > NAME_MAX)
 		return RC_TOOLONG;
 	memcpy(l->name, name, strlen(name) + 1);
@@ -88,9 +88,10 @@ make_temp(const struct lock *l, char name[NAME_MAX + 1], int *fd)
 
 /* name_temp - links the temporary file to the dotlock's name. */
 static enum rc
-name_temp(const struct lock *l, const char *name, int fd, struct stat *st)
+name_temp(const struct lock *l, const char *name, int fd)
 {
 	char path[64];
+	struct stat st;
 	nlink_t links = name[0] != '\0' ? 2 : 1;
 	int failed, why;
 
@@ -102,10 +103,10 @@ name_temp(const struct lock *l, const char *name, int fd, struct stat *st)
 		    linkat(AT_FDCWD, path, l->dirfd, l->dot, AT_SYMLINK_FOLLOW);
 	}
 	why = errno;
-	if (fstat(fd, st) != 0)
+	if (fstat(fd, &st) != 0)
 		return RC_IO;
 	errno = why;
-	if (st->st_nlink == links)
+	if (st.st_nlink == links)
 		return RC_OK;
 	return failed != 0 ? of_errno() : RC_BUSY;
 }
@@ -116,7 +117,6 @@ static enum rc
 make_dot(struct lock *l)
 {
 	char temp[NAME_MAX + 1], owner[OWNER_OCTETS];
-	struct stat st;
 	int fd, was;
 	enum rc rc = make_temp(l, temp, &fd);
 
@@ -126,16 +126,17 @@ make_dot(struct lock *l)
 		if (ftruncate(fd, 0) != 0)
 			rc = RC_IO;
 	if (rc == RC_OK)
-		rc = name_temp(l, temp, fd, &st);
+		rc = name_temp(l, temp, fd);
 	was = errno;
 	if (temp[0] != '\0')
 		unlinkat(l->dirfd, temp, 0);
-	close(fd);
 	errno = was;
 	if (rc == RC_OK) {
-		l->dev = st.st_dev;
-		l->ino = st.st_ino;
-	} else if (rc == RC_DENIED && temp[0] == '\0' && errno == ENOENT) {
+		l->dot_fd = fd;
+		return RC_OK;
+	}
+	file_close(&fd);
+	if (rc == RC_DENIED && temp[0] == '\0' && errno == ENOENT) {
 		l->plain_temp = 1; /* no /proc here */
 		return RC_BUSY;
 	}
@@ -254,12 +255,16 @@ take_dot(struct lock *l)
 
 /* drop_dot - removes the dotlock if it is still ours. */
 static void
-drop_dot(const struct lock *l)
+drop_dot(struct lock *l)
 {
-	struct stat st;
+	struct stat named, ours;
+	unsigned is_ours =
+	    fstat(l->dot_fd, &ours) == 0 &&
+	    fstatat(l->dirfd, l->dot, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    named.st_ino == ours.st_ino && named.st_dev == ours.st_dev;
 
-	if (fstatat(l->dirfd, l->dot, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_ino == l->ino && st.st_dev == l->dev)
+	file_close(&l->dot_fd);
+	if (is_ours)
 		unlinkat(l->dirfd, l->dot, 0);
 }
 

@@ -16,8 +16,8 @@ struct lock {
 	int fd;                  /* the mailbox, the caller's */
 	char name[NAME_MAX + 1]; /* of the mailbox within dirfd */
 	char dot[NAME_MAX + 1];  /* of its dotlock */
-	dev_t dev;               /* which dotlock is ours */
-	ino_t ino;
+	int dot_fd;              /* our dotlock; while it is open no other
+				  * file can have its inode number */
 	unsigned held : 1;
 	unsigned plain_temp : 1; /* make the dotlock from a named file */
 };

@@ -52,7 +52,8 @@ struct maildrop {
 	uint64_t left_octets; /* their octets */
 	int fd;               /* the mailbox, or -1: absent, so empty */
 	int state_fd;         /* the state file, or -1: none */
-	off_t end;            /* where the scan ended; behind it is new mail */
+	off_t end;            /* where the scan ended */
+	off_t fresh;          /* where new mail behind it begins */
 	struct mark mark;
 	struct copies *copies; /* owned; NULL until unique-ids are known */
 	unsigned identified : 1;

@@ -7,6 +7,8 @@
 #include "sys/io.h"
 #include <string.h>
 
+enum { PAUSE_MS = 5, PAUSES = 20 }; /* for a write that is under way */
+
 const struct maildrop_ops mbox_ops = {
     .name = "mbox",
     .scan = mbox_scan,
@@ -45,9 +47,48 @@ is_at(const struct maildrop *d, size_t i)
 		   : RC_CHANGED;
 }
 
+/* is_appended - RC_OK when what stands behind the scan's end is mail, as far as
+ * it has been written: a From_ line, perhaps behind blank lines, which belong
+ * to the message before. RC_CHANGED: the last message has grown. */
+static enum rc
+is_appended(struct maildrop *d)
+{
+	static const char from[] = "From ";
+	char text[64];
+	size_t got, i = 0, n = sizeof(from) - 1;
+	enum rc rc = io_pread(d->fd, text, sizeof(text), d->end, &got);
+
+	if (rc != RC_OK)
+		return rc;
+	while (i < got && (text[i] == '\n' || text[i] == '\r'))
+		i++;
+	d->fresh = d->end + (off_t)i;
+	if (n > got - i)
+		n = got - i;
+	return memcmp(text + i, from, n) == 0 ? RC_OK : RC_CHANGED;
+}
+
+/* settled_mark - the file's mark now. A write(2) that is under way has already
+ * moved the times and not yet the size, so a file whose times alone have
+ * changed is looked at again for a moment. */
+static enum rc
+settled_mark(const struct maildrop *d, struct mark *now)
+{
+	const struct mark *was = &d->mark;
+
+	for (unsigned pauses = 0;; pauses++) {
+		enum rc rc = mbox_mark(d->fd, now);
+
+		if (rc != RC_OK || now->size != was->size || pauses == PAUSES ||
+		    same_time(&now->ctime, &was->ctime))
+			return rc;
+		io_pause(PAUSE_MS);
+	}
+}
+
 /* mbox_check: the file is the one that was scanned when nothing about it has
- * changed, or when it has grown and every message still begins where it did.
- * A change without growth is never an append. */
+ * changed, or when it has grown by mail and every message still begins where
+ * it did. A change that stays without growth is never an append. */
 enum rc
 mbox_check(struct maildrop *d)
 {
@@ -57,7 +98,7 @@ mbox_check(struct maildrop *d)
 
 	if (d->fd < 0)
 		return RC_OK;
-	rc = mbox_mark(d->fd, &now);
+	rc = settled_mark(d, &now);
 	if (rc != RC_OK)
 		return rc;
 	if (now.links == 0)
@@ -69,6 +110,8 @@ mbox_check(struct maildrop *d)
 		return RC_CHANGED;
 	for (size_t i = 0; i < d->count && rc == RC_OK; i++)
 		rc = is_at(d, i);
+	if (rc == RC_OK)
+		rc = is_appended(d);
 	if (rc == RC_OK)
 		d->mark = now;
 	return rc;

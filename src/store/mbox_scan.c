@@ -242,11 +242,20 @@ begin(struct scanner *s)
 {
 	size_t n;
 
-	while (s->at < s->len &&
-	       (s->data[s->at] == '\n' || s->data[s->at] == '\r'))
-		s->at++;
+	for (;;) {
+		enum rc rc;
+
+		while (s->at < s->len &&
+		       (s->data[s->at] == '\n' || s->data[s->at] == '\r'))
+			s->at++;
+		if (s->last || s->len - s->at >= FROM_MAX_OCTETS)
+			break;
+		rc = slide(s);
+		if (rc != RC_OK)
+			return rc;
+	}
 	if (s->at == s->len)
-		return s->last ? RC_OK : RC_CORRUPT;
+		return RC_OK;
 	n = line_at(s, s->at);
 	if (n == 0 || !from_is_valid(s->data + s->at, n - 1) ||
 	    (s->at > 0 && s->data[s->at - 1] != '\n'))
@@ -263,11 +272,12 @@ is_pseudo(struct maildrop *d, unsigned *out)
 	static const char subject[] = "\nSubject: DON'T DELETE THIS MESSAGE "
 				      "-- FOLDER INTERNAL DATA";
 	char head[PSEUDO_OCTETS + 1], *end;
-	size_t got;
+	off_t at = (off_t)d->msg[0].at, all = mbox_next(d, 0) - at;
+	size_t got, size = all < PSEUDO_OCTETS ? (size_t)all : PSEUDO_OCTETS;
 	enum rc rc;
 
 	*out = 0;
-	rc = io_pread(d->fd, head, PSEUDO_OCTETS, (off_t)d->msg[0].at, &got);
+	rc = io_pread(d->fd, head, size, at, &got);
 	if (rc != RC_OK)
 		return rc;
 	head[got] = '\0';
@@ -312,7 +322,7 @@ mbox_scan(struct maildrop *d)
 		return rc;
 	if ((uint64_t)d->mark.size >> MESSAGE_AT_BITS != 0)
 		return RC_LIMIT;
-	d->end = d->mark.size;
+	d->end = d->fresh = d->mark.size;
 	s.data = malloc(BLOCK_OCTETS);
 	if (s.data == NULL)
 		return RC_NOMEM;
@@ -321,7 +331,7 @@ mbox_scan(struct maildrop *d)
 		rc = begin(&s);
 	while (rc == RC_OK && s.started) {
 		rc = look(&s);
-		if (rc != RC_OK || s.at == s.len)
+		if (rc != RC_OK || s.last)
 			break;
 		rc = slide(&s);
 	}

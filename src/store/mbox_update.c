@@ -23,9 +23,9 @@ next_survivor(void *context, struct extent *out)
 
 	while (s->i < d->count && d->msg[s->i].deleted)
 		s->i++;
-	if (s->ended || (s->i == d->count && s->size == d->end))
+	if (s->ended || (s->i == d->count && s->size == d->fresh))
 		return RC_EOF;
-	out->from = s->i < d->count ? (off_t)d->msg[s->i].at : d->end;
+	out->from = s->i < d->count ? (off_t)d->msg[s->i].at : d->fresh;
 	while (s->i < d->count && !d->msg[s->i].deleted)
 		s->i++;
 	if (s->i < d->count) {

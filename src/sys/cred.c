@@ -37,8 +37,12 @@ give_up(uid_t uid, gid_t gid, gid_t saved)
 enum rc
 cred_become(const struct account *who, gid_t spool_gid)
 {
-	if (geteuid() != 0)
-		return who->uid == geteuid() && who->uid == getuid()
+	uid_t r, e, s;
+
+	if (getresuid(&r, &e, &s) != 0)
+		return RC_IO;
+	if (e != 0)
+		return who->uid == r && who->uid == e && who->uid == s
 			   ? RC_OK
 			   : RC_DENIED;
 	return give_up(who->uid, who->gid,

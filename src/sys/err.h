@@ -30,8 +30,8 @@ enum rc {
 	RC_COUNT
 };
 
-/* rc_name - the enumerator's name without its prefix, in lower case, for log
- * lines. A value outside the enumeration gives "?". Static storage. */
+/* rc_name - a word for the result, in lower case, for log lines; each has its
+ * own. A value outside the enumeration gives "?". Static storage. */
 const char *rc_name(enum rc rc);
 
 #endif

@@ -91,21 +91,26 @@ enum rc
 file_make_dir(
     int dirfd, const char *name, mode_t mode, uid_t uid, gid_t gid, int *fd)
 {
-	unsigned made = mkdirat(dirfd, name, mode) == 0;
+	/* Mode 0400 marks a directory that is not finished, so that the next
+	 * one to come finishes it when a kill stops us in between. */
+	const mode_t unfinished = S_IRUSR;
 	struct stat st;
 	int f;
 
-	if (!made && errno != EEXIST)
+	if (mkdirat(dirfd, name, unfinished) != 0 && errno != EEXIST)
 		return of_errno();
 	f = openat(dirfd, name,
 	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (f < 0)
-		return of_errno();
-	if (made && (fchown(f, uid, gid) != 0 || fchmod(f, mode) != 0)) {
+		return errno == ENOTDIR ? RC_DENIED : of_errno();
+	if (fstat(f, &st) != 0) {
 		file_close(&f);
 		return RC_IO;
 	}
-	if (fstat(f, &st) != 0) {
+	if ((st.st_mode & 0777) == unfinished &&
+	    (st.st_uid == geteuid() || st.st_uid == uid) &&
+	    (fchown(f, uid, gid) != 0 || fchmod(f, mode) != 0 ||
+		fstat(f, &st) != 0)) {
 		file_close(&f);
 		return RC_IO;
 	}
@@ -122,18 +127,21 @@ file_make_parents(const char *path)
 {
 	char part[PATH_MAX];
 	size_t n = strlen(path);
+	mode_t was;
 
 	if (n >= sizeof(part))
 		return;
 	memcpy(part, path, n + 1);
+	was = umask(022);
 	for (size_t i = 1; i < n; i++) {
 		if (part[i] != '/')
 			continue;
 		part[i] = '\0';
 		if (mkdir(part, 0755) != 0 && errno != EEXIST)
-			return;
+			break;
 		part[i] = '/';
 	}
+	umask(was);
 }
 
 void

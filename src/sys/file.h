@@ -25,12 +25,14 @@ enum rc file_is_still(int fd, int dirfd, const char *name) MUST_CHECK;
 
 /* file_make_dir - makes the directory dirfd/name with mode and owner when it
  * is absent, checks that it is a directory of that owner that nobody else can
- * write to, and opens it. RC_DENIED: it is not; RC_IO with errno. */
+ * write to, and opens it. Stopped in between, the next call finishes what is
+ * there. RC_DENIED: it is not, or no permission; RC_NOSUCH: there is nothing
+ * to make it in; RC_IO with errno. */
 enum rc file_make_dir(int dirfd, const char *name, mode_t mode, uid_t uid,
     gid_t gid, int *fd) MUST_CHECK;
 
 /* file_make_parents - makes the directories above path that are absent, mode
- * 0755. What fails shows when path itself is made. */
+ * 0755 whatever the umask. What fails shows when path itself is made. */
 void file_make_parents(const char *path);
 
 /* file_close - closes *fd unless it is -1, and makes it -1. errno is kept. */

@@ -15,24 +15,41 @@ io_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-enum rc
-io_wait(int fd, int64_t deadline_ms)
+/* wait_for - until one of events, or a failure of fd, is there. */
+static enum rc
+wait_for(int fd, short events, int64_t deadline_ms)
 {
 	for (;;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
+		struct pollfd p = {.fd = fd, .events = events};
 		int64_t left = deadline_ms - io_now_ms();
 		int n;
 
 		if (left < 0)
 			left = 0;
 		n = poll(&p, 1, left > INT_MAX ? INT_MAX : (int)left);
+		if (n > 0 && (p.revents & POLLNVAL) != 0) {
+			errno = EBADF;
+			return RC_IO;
+		}
 		if (n > 0)
 			return RC_OK;
-		if (n == 0 && io_now_ms() >= deadline_ms)
-			return RC_TIMEOUT;
 		if (n < 0 && errno != EINTR)
 			return RC_IO;
+		if (io_now_ms() >= deadline_ms)
+			return RC_TIMEOUT;
 	}
+}
+
+void
+io_pause(unsigned ms)
+{
+	(void)poll(NULL, 0, (int)ms);
+}
+
+enum rc
+io_wait(int fd, int64_t deadline_ms)
+{
+	return wait_for(fd, POLLIN, deadline_ms);
 }
 
 enum rc
@@ -56,18 +73,6 @@ io_read(int fd, void *to, size_t size, int64_t deadline_ms, size_t *got)
 	}
 }
 
-/* wait_for_room - until fd takes octets again. RC_TIMEOUT, RC_IO. */
-static enum rc
-wait_for_room(int fd, unsigned stall_ms)
-{
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	int n = poll(&p, 1, stall_ms > INT_MAX ? INT_MAX : (int)stall_ms);
-
-	if (n == 0)
-		return RC_TIMEOUT;
-	return n > 0 || errno == EINTR ? RC_OK : RC_IO;
-}
-
 enum rc
 io_write(int fd, const void *from, size_t n, unsigned stall_ms)
 {
@@ -80,7 +85,8 @@ io_write(int fd, const void *from, size_t n, unsigned stall_ms)
 			p += w;
 			n -= (size_t)w;
 		} else if (errno == EAGAIN) {
-			enum rc rc = wait_for_room(fd, stall_ms);
+			enum rc rc =
+			    wait_for(fd, POLLOUT, io_now_ms() + stall_ms);
 
 			if (rc != RC_OK)
 				return rc;

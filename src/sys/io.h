@@ -12,6 +12,9 @@
  * this clock; nothing that happens before it moves it. */
 int64_t io_now_ms(void);
 
+/* io_pause - returns after ms milliseconds, or sooner for a signal. */
+void io_pause(unsigned ms);
+
 /* io_wait - waits until fd can be read or its other end is gone.
  * RC_TIMEOUT: the deadline passed first; RC_IO with errno. */
 enum rc io_wait(int fd, int64_t deadline_ms) MUST_CHECK;

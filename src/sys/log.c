@@ -20,7 +20,7 @@ log_open(const char *ident, unsigned to_stderr)
 void
 log_event(int priority, const char *fmt, ...)
 {
-	char line[LOG_LINE_OCTETS];
+	char line[LOG_LINE_OCTETS + 1];
 	int was = errno, n;
 	va_list ap;
 

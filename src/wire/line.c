@@ -59,12 +59,16 @@ enum rc
 line_read(
     struct line_reader *r, size_t limit, int64_t deadline_ms, struct line *out)
 {
+	unsigned filled = 0;
 	char *lf, *text;
 	size_t len;
 
 	while ((lf = find_end(r)) == NULL) {
 		enum rc rc;
 
+		/* Who sends faster than we read does not get more time. */
+		if (filled && io_now_ms() >= deadline_ms)
+			return RC_TIMEOUT;
 		if (r->discarding || r->seen >= limit) {
 			r->discarding = 1;
 			r->pos = r->end = r->seen = 0;
@@ -72,6 +76,7 @@ line_read(
 		rc = fill(r, deadline_ms);
 		if (rc != RC_OK)
 			return rc;
+		filled = 1;
 	}
 	text = r->data + r->pos;
 	len = (size_t)(lf - text);

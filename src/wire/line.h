@@ -30,11 +30,12 @@ void line_init(struct line_reader *r, int fd);
 
 /* line_read - the next command line, without its CRLF or LF.
  * limit counts octets with the line end, at most LINE_BUFFER_OCTETS; the
- * deadline is on io_now_ms's clock, and no octet moves it. out->text is owned
- * by r, may be written to, and is valid until the next call. RC_TIMEOUT: what
- * came is kept, call again; RC_TOOLONG: the whole line is already thrown away;
- * RC_SYNTAX: it held a NUL and is thrown away; RC_EOF: nothing but perhaps an
- * unterminated line was left, which is no command; RC_IO with errno.
+ * deadline is on io_now_ms's clock, and no octet moves it; behind it, what is
+ * there already is read once. out->text is owned by r, may be written to, and
+ * is valid until the next call. RC_TIMEOUT: what came is kept, call again;
+ * RC_TOOLONG: the whole line is already thrown away; RC_SYNTAX: it held a NUL
+ * and is thrown away; RC_EOF: nothing but perhaps an unterminated line was
+ * left, which is no command; RC_IO with errno.
  * RFC 1939 section 3, RFC 2449 section 4. */
 enum rc line_read(struct line_reader *r, size_t limit, int64_t deadline_ms,
     struct line *out) MUST_CHECK;

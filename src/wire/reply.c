@@ -16,7 +16,7 @@ reply_init(struct reply *r, int fd, unsigned stall_ms)
 	r->stall_ms = stall_ms;
 	r->last = '\n';
 	r->at_bol = 1;
-	r->broken = 0;
+	r->broken = RC_OK;
 	r->len = 0;
 	r->written = 0;
 	r->first[0] = '\0';
@@ -28,16 +28,13 @@ reply_flush(struct reply *r)
 	size_t n = r->len;
 	enum rc rc;
 
-	if (r->broken)
-		return RC_EOF;
-	if (n == 0)
-		return RC_OK;
+	if (r->broken != RC_OK || n == 0)
+		return r->broken;
 	r->len = 0;
 	rc = io_write(r->fd, r->data, n, r->stall_ms);
 	if (rc == RC_OK)
 		r->written += n;
-	else
-		r->broken = 1;
+	r->broken = rc;
 	return rc;
 }
 
@@ -60,7 +57,7 @@ put(struct reply *r, const char *octets, size_t n)
 				return rc;
 		}
 	}
-	return r->broken ? RC_EOF : RC_OK;
+	return r->broken;
 }
 
 enum rc
@@ -92,7 +89,7 @@ enum rc
 reply_stuffed(struct reply *r, const char *octets, size_t n)
 {
 	const char *end = octets + n;
-	enum rc rc = RC_OK;
+	enum rc rc = r->broken;
 
 	while (octets < end && rc == RC_OK) {
 		const char *lf = memchr(octets, '\n', (size_t)(end - octets));
@@ -124,7 +121,7 @@ reply_end_line(struct reply *r)
 	enum rc rc;
 
 	if (r->at_bol)
-		return RC_OK;
+		return r->broken;
 	rc = r->last == '\r' ? put(r, "\n", 1) : put(r, "\r\n", 2);
 	r->last = '\n';
 	r->at_bol = 1;

@@ -16,7 +16,7 @@ struct reply {
 	unsigned stall_ms;   /* how long the client may take nothing */
 	unsigned char last;  /* the body's last octet so far */
 	unsigned at_bol : 1; /* the next body octet begins a line */
-	unsigned broken : 1; /* a write failed: everything is thrown away */
+	enum rc broken;      /* why a write failed: all is thrown away; RC_OK */
 	size_t len;          /* octets in data that are not yet written */
 	uint64_t written;    /* octets handed to the descriptor so far */
 	char first[REPLY_LINE_OCTETS]; /* the first line since the caller made

@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 : "${B:=build}"
 bad=0
-flags='-std=c11 -D_GNU_SOURCE -DPOPD_VERSION="0" -Isrc'
+set -- -std=c11 -D_GNU_SOURCE '-DPOPD_VERSION="0"' -Isrc
 
 for program in gcc clang-tidy cppcheck valgrind; do
 	command -v "$program" >/dev/null 2>&1 || {
@@ -15,11 +15,9 @@ for program in gcc clang-tidy cppcheck valgrind; do
 	}
 done
 for c in src/*.c src/*/*.c; do
-	# shellcheck disable=SC2086
-	gcc $flags -O2 -Wall -Werror -fanalyzer -c -o /dev/null "$c" || bad=1
+	gcc "$@" -O2 -Wall -Werror -fanalyzer -c -o /dev/null "$c" || bad=1
 done
-# shellcheck disable=SC2086
-clang-tidy --quiet src/*.c src/*/*.c -- $flags 2>/dev/null || bad=1
+clang-tidy --quiet src/*.c src/*/*.c -- "$@" 2>/dev/null || bad=1
 cppcheck -q --std=c11 --enable=warning,performance,portability \
 	--error-exitcode=1 --inline-suppr --suppress=missingIncludeSystem \
 	-Isrc -D_GNU_SOURCE src || bad=1

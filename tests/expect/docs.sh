@@ -1,0 +1,151 @@
+#!/bin/sh
+# docs.sh - what the documents say of the program is what the program is:
+# options, log events, answers, the README's commands and files, and the list
+# of what can run as root.
+# shellcheck disable=SC1091,SC2016,SC2154 # lib.sh's variables; awk programs
+. tests/lib.sh
+
+man=docs/in.popd.8
+
+# section NAME: that section of the manual page.
+section() {
+	awk -v want=".Sh $1" '/^\.Sh /{ inside = $0 == want } inside' "$man"
+}
+
+# same FILE FILE NAME: the same lines, and at least one.
+same() {
+	difference=$(diff "$1" "$2")
+	same_status=$?
+	[ -s "$1" ] || same_status=1
+	ok "$same_status" "$3" "$difference"
+}
+
+"$popd" --help >"$tmp/help"
+grep -oE '(^|[ ,])--[a-z-]+' "$tmp/help" | tr -d ' ,' | sort -u >"$tmp/help-options"
+section OPTIONS | grep '^\.It Fl' | grep -oE 'Fl -[a-z-]+' |
+	sed 's/Fl /-/' | sort -u >"$tmp/man-options"
+same "$tmp/help-options" "$tmp/man-options" "the manual page has the options of --help"
+grep -E '^ *-' "$tmp/help" | grep -oE ' -[A-Za-z],' | tr -d ' ,' | sort -u >"$tmp/help-letters"
+section OPTIONS | grep '^\.It Fl' | grep -oE 'Fl [A-Za-z] ' |
+	sed 's/Fl \(.\) /-\1/' | sort -u >"$tmp/man-letters"
+same "$tmp/help-letters" "$tmp/man-letters" "and their letters"
+
+grep -rhoE 'event=[a-z-]+' src | sort -u >"$tmp/src-events"
+section DIAGNOSTICS | grep -oE 'event=[a-z-]+' | sort -u >"$tmp/man-events"
+same "$tmp/src-events" "$tmp/man-events" "DIAGNOSTICS has every log event"
+
+# The reasons of a refused login are the words that auth and the broker set.
+grep -hoE '(= |return |\? |: )"[a-z]+(-[a-z]+)*"' src/auth/auth.c \
+	src/priv/broker.c | grep -oE '"[a-z-]+"' | tr -d '"' | sort -u |
+	grep -vxE 'signal' >"$tmp/reasons"
+missing=$(while read -r word; do
+	section DIAGNOSTICS | grep -qw -e "$word" || echo "$word"
+done <"$tmp/reasons")
+[ "$(wc -l <"$tmp/reasons")" -ge 10 ] && [ -z "$missing" ]
+ok $? "DIAGNOSTICS has every reason for a refused login" "missing: $missing"
+
+# Every answer: a C string that begins with -ERR and the strings joined to it,
+# up to the first %.
+tr '\n\t' '  ' <src/pop/pop3.c | sed 's/" *"//g' | grep -oE '"-ERR[^"]*"' |
+	sed 's/^"//; s/"$//; s/ *%.*//' | sort -u >"$tmp/answers"
+missing=$(while IFS= read -r answer; do
+	section DIAGNOSTICS | grep -qF -e ".It Li $answer" || echo "$answer"
+done <"$tmp/answers")
+[ "$(wc -l <"$tmp/answers")" -ge 12 ] && [ -z "$missing" ]
+ok $? "DIAGNOSTICS has every -ERR" "missing: $missing"
+
+grep -rhoE '"-ERR \[[A-Z/-]+\]' src/pop | grep -oE '\[.*\]' | sort -u >"$tmp/src-codes"
+grep -oE '^-ERR \[[A-Z/-]+\]' README | grep -oE '\[.*\]' | sort -u >"$tmp/readme-codes"
+same "$tmp/src-codes" "$tmp/readme-codes" "README says what to do about every response code"
+
+if have mandoc; then
+	lint=$(mandoc -Tlint -Wwarning "$man" 2>&1)
+	ok $? "mandoc has no warning" "$lint"
+else
+	skip "mandoc has no warning" "no mandoc"
+fi
+
+# The two commands, each a line of its own, and those that .ci/run calls.
+sed -n 's/^ *\(sh tests\/need [a-z]* && make [a-z]*\)$/\1/p' README | sort >"$tmp/commands"
+cat >"$tmp/two" <<'END'
+sh tests/need check && make check
+sh tests/need demo && make demo
+END
+same "$tmp/two" "$tmp/commands" "README has its two commands"
+if [ -f .ci/run ]; then
+	grep -E '^sh tests/need [a-z]+ &&' .ci/run | sort -u >"$tmp/ci"
+	stranger=$(grep -vxF -f "$tmp/commands" "$tmp/ci")
+	grep -qxF 'sh tests/need check && make check' "$tmp/ci" && [ -z "$stranger" ]
+	ok $? ".ci/run calls them as README has them" "$(cat "$tmp/ci")"
+else
+	skip ".ci/run calls them as README has them" "no .ci/run"
+fi
+
+# Paths in the documents that are paths of the tree.
+for document in README docs/*.md; do
+	absent=$(grep -oE '(^|[^A-Za-z0-9_/.])((docs|tests|src|xinetd\.d|\.ci)/[A-Za-z0-9_.@/-]*|(LICENSE|Makefile|[a-z]+\.conf\.sample)\b)' \
+		"$document" | grep -oE '[.A-Za-z][A-Za-z0-9_.@/-]*' |
+		sed 's/\.$//' | sort -u | while read -r path; do
+		[ -e "$path" ] || echo "$path"
+	done)
+	[ -z "$absent" ]
+	ok $? "what $document names is there" "absent: $absent"
+done
+
+# Every make target, in README.
+missing=$(sed -n 's/^\.PHONY: //p' Makefile | tr ' ' '\n' | while read -r target; do
+	sed -n '/^MAKE$/,/^B=DIR/p' README | grep -qw -e "$target" || echo "$target"
+done)
+[ -z "$missing" ]
+ok $? "README has every make target" "missing: $missing"
+
+# The names in decisions.md are names in the source.
+absent=$(grep -oE '\[`[^]]*\]' docs/decisions.md | grep -oE '`[a-z_.0-9]+`' |
+	tr -d '`' | sort -u | while read -r name; do
+	case $name in
+	*.c) find src -name "$name" | grep -q . || echo "$name" ;;
+	*) grep -rqE "^[ 	]*$name\(" src || echo "$name" ;;
+	esac
+done)
+[ -z "$absent" ]
+ok $? "what docs/decisions.md names is in the source" "absent: $absent"
+
+# What the broker includes, and what that includes, runs as root; auth/ has
+# files without a header of their own.
+root_files() {
+	seen=
+	set -- src/main.c src/priv/broker.c src/priv/peer.c src/auth/*.c
+	while [ $# -gt 0 ]; do
+		file=$1
+		shift
+		case " $seen " in *" $file "*) continue ;; esac
+		seen="$seen $file"
+		[ "$file" = src/main.c ] && continue
+		for header in "$file" "${file%.c}.h"; do
+			[ -f "$header" ] || continue
+			# shellcheck disable=SC2013 # names without blanks
+			for name in $(sed -n 's/^#include "\(.*\)\.h"$/\1/p' "$header"); do
+				[ ! -f "src/$name.c" ] || set -- "$@" "src/$name.c"
+			done
+		done
+	done
+	# shellcheck disable=SC2086 # a list
+	printf '%s\n' $seen
+}
+for file in $(root_files); do
+	grep -qF -e "${file#src/}" docs/trust.md
+	ok $? "docs/trust.md names $file"
+done
+
+awk '/^[a-z][a-z0-9_]*\(/ { f = $1; sub(/\(.*/, "", f); n = FNR - 1 }
+	/^}/ && f != "" { print FILENAME, f, FNR - n + 1; f = "" }' \
+	src/*.c src/*/*.c | sort >"$tmp/functions"
+grep -E '^src/[a-z_/]+\.c [a-z0-9_]+ [0-9]+$' docs/trust.md | sort >"$tmp/listed"
+stale=$(comm -13 "$tmp/functions" "$tmp/listed" | while read -r file name lines; do
+	echo "docs: $file $name $lines"
+	grep -e "^$file $name " "$tmp/functions" | sed 's/^/src:  /'
+done)
+[ -s "$tmp/listed" ] && [ -z "$stale" ]
+ok $? "docs/trust.md lists functions with as many lines as they have" "$stale"
+
+finish

@@ -1,0 +1,715 @@
+/* pop3 - every verb in every state, what it answers, and what it leaves of the
+ * maildrop. Sections without another name are RFC 1939's. */
+#include "talk.h"
+
+#define LOGIN "USER anna\r\nPASS geheim\r\n"
+#define HELLO "+OK POP3 test.example in.popd ready\r\n"
+#define WELCOME                                                                \
+	HELLO "+OK send PASS\r\n+OK maildrop has 3 messages (72 octets)\r\n"
+#define BYE(left) "+OK test.example POP3 server signing off (" left ")\r\n"
+
+static const char all_three[] = MSG_1 MSG_2 MSG_3;
+
+/* A conversation without what changes nothing between its parts. */
+static void
+a_whole_session(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    converse(LOGIN "STAT\r\nLIST\r\nLIST 2\r\nRETR 1\r\nRETR 2\r\n"
+			   "RETR 3\r\nDELE 2\r\nSTAT\r\nLIST\r\nRSET\r\n"
+			   "NOOP\r\nDELE 1\r\nQUIT\r\nSTAT\r\n"),
+	    WELCOME "+OK 3 72\r\n"
+		    "+OK scan listing follows\r\n1 25\r\n2 24\r\n3 23\r\n.\r\n"
+		    "+OK 2 24\r\n"
+		    "+OK 25 octets\r\nSubject: one\r\n\r\n1\r\n2\r\n3\r\n.\r\n"
+		    "+OK 24 octets\r\nSubject: two\r\n\r\n..\r\n...x\r\n.\r\n"
+		    "+OK 23 octets\r\nSubject: three\r\n\r\nend\r\n.\r\n"
+		    "+OK message 2 deleted\r\n"
+		    "+OK 2 48\r\n"
+		    "+OK scan listing follows\r\n1 25\r\n3 23\r\n.\r\n"
+		    "+OK maildrop has 3 messages (72 octets)\r\n"
+		    "+OK\r\n"
+		    "+OK message 1 deleted\r\n" BYE("2 messages left"));
+	assert_mbox(MSG_2 MSG_3);
+}
+
+static void
+quit_says_what_is_left(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(converse(LOGIN "DELE 1\r\nDELE 3\r\nQUIT\r\n"),
+	    BYE("1 message left")));
+	assert_mbox(MSG_2);
+	assert_non_null(strstr(
+	    converse(LOGIN "DELE 1\r\nQUIT\r\n"), BYE("maildrop empty")));
+	assert_mbox("");
+	assert_non_null(
+	    strstr(converse(LOGIN "QUIT\r\n"), BYE("maildrop empty")));
+}
+
+/* -- the table, cell for cell -- */
+
+enum { A = 1, N = 2, T = 4 };
+
+static const struct {
+	const char *line;
+	unsigned good; /* the states where it is answered with +OK */
+} cells[] = {
+    {"USER anna", A | N},
+    {"PASS geheim", N},
+    {"CAPA", A | N | T},
+    {"STAT", T},
+    {"LIST", T},
+    {"LIST 1", T},
+    {"UIDL", T},
+    {"UIDL 1", T},
+    {"RETR 1", T},
+    {"TOP 1 1", T},
+    {"DELE 1", T},
+    {"NOOP", T},
+    {"RSET", T},
+    {"LAST", T},
+    {"QUIT", A | N | T},
+    /* not ours, or not yet */
+    {"APOP anna c4c9334bac560ecc979e58001b3e22fb", 0},
+    {"AUTH", 0},
+    {"AUTH PLAIN", 0},
+    {"STLS", 0},
+    {"UTF8", 0},
+    {"LANG", 0},
+    {"RPOP anna", 0},
+    {"XTND XMIT", 0},
+    {"RETRX 1", 0},
+    {"RET 1", 0},
+    {"", 0},
+    {" STAT", 0},
+    {"STAT:X", 0},
+    {"RETR\t1", 0},
+};
+
+/* in_state - the answer's first line to a line in that state. */
+static const char *
+in_state(struct talk *t, unsigned state, const char *line)
+{
+	talk_start(t);
+	(void)hear(t);
+	if (state != A) {
+		say(t, "USER anna\r\n");
+		(void)hear(t);
+	}
+	if (state == T) {
+		say(t, "PASS geheim\r\n");
+		(void)hear(t);
+	}
+	say(t, line);
+	say(t, "\r\n");
+	return hear(t);
+}
+
+static void
+every_verb_in_every_state(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cells) / sizeof(cells[0]); i++) {
+		for (unsigned in = A; in <= T; in *= 2) {
+			unsigned good = (cells[i].good & in) != 0;
+			struct talk t;
+			const char *got = in_state(&t, in, cells[i].line);
+
+			if (strncmp(got, good ? "+OK" : "-ERR ", good ? 3 : 5))
+				fail_msg("%s in state %u: %s", cells[i].line,
+				    in, got);
+			talk_end(&t);
+			talk_forget(&t);
+		}
+	}
+}
+
+/* What is refused changes no state: the next command is as good as before. */
+static void
+a_refusal_changes_no_state(void **state)
+{
+	static const struct {
+		unsigned in;
+		const char *line, *probe, *answer;
+	} cases[] = {
+	    {A, "PASS geheim", "PASS geheim", "-ERR"},
+	    {A, "STAT", "USER anna", "+OK"},
+	    {N, "STAT", "PASS geheim", "+OK"},
+	    {N, "PASS", "PASS geheim", "+OK"},
+	    {N, "XYZZY", "PASS geheim", "+OK"},
+	    {N, "USER", "PASS geheim", "+OK"},
+	    {N, "PASS falsch", "PASS geheim", "-ERR"}, /* USER again, s. 7 */
+	    {N, "QUIT now", "PASS geheim", "+OK"},
+	    {T, "PASS geheim", "STAT", "+OK 3 72"},
+	    {T, "USER bea", "STAT", "+OK 3 72"},
+	    {T, "QUIT now", "STAT", "+OK 3 72"},
+	    {T, "RETR 9", "STAT", "+OK 3 72"},
+	    {T, "DELE 9", "STAT", "+OK 3 72"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct talk t;
+
+		assert_int_equal(
+		    in_state(&t, cases[i].in, cases[i].line)[0], '-');
+		say(&t, cases[i].probe);
+		say(&t, "\r\n");
+		if (strncmp(hear(&t), cases[i].answer,
+			strlen(cases[i].answer)) != 0)
+			fail_msg(
+			    "after %s: not %s", cases[i].line, cases[i].answer);
+		talk_end(&t);
+		talk_forget(&t);
+	}
+}
+
+static void
+a_second_user_replaces_the_first(void **state)
+{
+	(void)state;
+	assert_non_null(
+	    strstr(converse("USER bea\r\nUSER anna\r\nPASS geheim\r\n"),
+		"3 messages"));
+	assert_non_null(strstr(
+	    converse("USER anna\r\nUSER bea\r\nPASS geheim\r\n"), "[AUTH]"));
+}
+
+/* -- arguments -- */
+
+static void
+wrong_arguments_are_refused(void **state)
+{
+	static const char *const lines[] = {"STAT 1", "NOOP x", "RSET 1",
+	    "LAST 1", "CAPA x", "QUIT now", "LIST 1 2", "LIST x", "LIST 0",
+	    "LIST 4", "LIST -1", "LIST 4294967297", "UIDL 0", "UIDL 4",
+	    "UIDL 1 1", "UIDL 4294967297", "RETR", "RETR ", "RETR 0", "RETR 4",
+	    "RETR 1 2", "RETR 1x", "RETR -1", "RETR +1", "RETR 0x1",
+	    "RETR 4294967297", "RETR 18446744073709551617", "RETR inbox",
+	    "DELE", "DELE 0", "DELE 4", "DELE 1 2", "DELE 1x", "DELE -1",
+	    "DELE 4294967297", "DELE 99999999999999999999999999", "TOP",
+	    "TOP 1", "TOP 0 1", "TOP 4 1", "TOP 1 -1", "TOP 1 x", "TOP 1 2 3",
+	    "TOP 4294967297 0", "USER anna", "PASS geheim"};
+	struct talk t;
+
+	(void)state;
+	talk_start(&t);
+	say(&t, LOGIN);
+	for (unsigned i = 0; i < 3; i++)
+		(void)hear(&t);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		const char *got;
+
+		say(&t, lines[i]);
+		say(&t, "\r\n");
+		got = hear(&t);
+		if (strncmp(got, "-ERR ", 5) != 0)
+			fail_msg("%s: %s", lines[i], got);
+		say(&t, "STAT\r\n");
+		assert_string_equal(hear(&t), "+OK 3 72\r\n");
+	}
+	say(&t, "QUIT\r\n");
+	(void)hear(&t);
+	talk_end(&t);
+	talk_forget(&t);
+	assert_mbox(all_three);
+}
+
+static void
+blanks_zeros_and_case_are_taken(void **state)
+{
+	static const char *const lines[] = {"RETR 1", "RETR 1 ", "RETR   1",
+	    "RETR 001", "retr 1", "ReTr  01  ", "TOP 1 3", "TOP 1 4294967296",
+	    "TOP 1 99999999999999999999", "top  01   3 "};
+	char line[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		const char *all;
+
+		snprintf(line, sizeof(line), LOGIN "%s\r\n", lines[i]);
+		all = converse(line);
+		assert_non_null(strstr(
+		    all, "\r\nSubject: one\r\n\r\n1\r\n2\r\n3\r\n.\r\n"));
+	}
+	assert_non_null(strstr(converse("user  anna \npass geheim\nstat  \n"
+					"noop \nlist  \nquit \n"),
+	    "+OK 3 72\r\n+OK\r\n+OK scan"));
+}
+
+/* -- lines -- */
+
+static void
+lines_that_are_none(void **state)
+{
+	char text[2048];
+	struct talk t;
+
+	(void)state;
+	talk_start(&t);
+	say(&t, LOGIN);
+	for (unsigned i = 0; i < 3; i++)
+		(void)hear(&t);
+	/* Overlong: one answer for all of it, and no end of it is run. */
+	memset(text, ' ', sizeof(text));
+	memcpy(text, "STAT", 4);
+	memcpy(text + sizeof(text) - 8, "DELE 1\r\n", 8);
+	say_n(&t, text, sizeof(text));
+	assert_string_equal(
+	    hear(&t), "-ERR line too long, nothing of it was done\r\n");
+	say_n(&t, "DELE 1\0\r\n", 9);
+	assert_int_equal(hear(&t)[0], '-');
+	say_n(&t, "\0\r\n", 3);
+	assert_int_equal(hear(&t)[0], '-');
+	say_n(&t, "DELE\0 1\r\n", 9);
+	assert_int_equal(hear(&t)[0], '-');
+	say(&t, "DELE 1\r\r\n");
+	assert_int_equal(hear(&t)[0], '-');
+	/* 255 octets with CRLF are a line: RFC 2449 section 4. */
+	memset(text, ' ', 255);
+	memcpy(text, "STAT", 4);
+	memcpy(text + 253, "\r\n", 2);
+	say_n(&t, text, 255);
+	assert_string_equal(hear(&t), "+OK 3 72\r\n");
+	memset(text, ' ', 256);
+	memcpy(text, "STAT", 4);
+	memcpy(text + 254, "\r\n", 2);
+	say_n(&t, text, 256);
+	assert_int_equal(hear(&t)[0], '-');
+	talk_end(&t);
+	talk_forget(&t);
+}
+
+/* -- marks -- */
+
+static void
+a_deleted_message_is_no_more(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    converse(LOGIN "DELE 2\r\nDELE 2\r\nRETR 2\r\nTOP 2 0\r\n"
+			   "LIST 2\r\nUIDL 2\r\nSTAT\r\nRETR 3\r\nRSET\r\n"
+			   "LIST 2\r\n"),
+	    WELCOME "+OK message 2 deleted\r\n"
+		    "-ERR that message is deleted\r\n"
+		    "-ERR that message is deleted\r\n"
+		    "-ERR that message is deleted\r\n"
+		    "-ERR that message is deleted\r\n"
+		    "-ERR that message is deleted\r\n"
+		    "+OK 2 48\r\n"
+		    "+OK 23 octets\r\nSubject: three\r\n\r\nend\r\n.\r\n"
+		    "+OK maildrop has 3 messages (72 octets)\r\n"
+		    "+OK 2 24\r\n");
+}
+
+/* RFC 1460, LAST: the highest number accessed, 0 at first and after RSET. */
+static void
+last_is_the_highest_accessed(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    converse(LOGIN "LAST\r\nLIST 3\r\nLAST\r\nTOP 2 0\r\nLAST\r\n"
+			   "DELE 1\r\nLAST\r\nRETR 9\r\nLAST\r\nDELE 3\r\n"
+			   "LAST\r\nRSET\r\nLAST\r\n"),
+	    WELCOME "+OK 0\r\n+OK 3 23\r\n+OK 0\r\n"
+		    "+OK top of message follows\r\nSubject: two\r\n\r\n.\r\n"
+		    "+OK 2\r\n+OK message 1 deleted\r\n+OK 2\r\n"
+		    "-ERR no such message, only 3 in maildrop\r\n+OK 2\r\n"
+		    "+OK message 3 deleted\r\n+OK 3\r\n"
+		    "+OK maildrop has 3 messages (72 octets)\r\n+OK 0\r\n");
+}
+
+/* Section 6: only QUIT deletes. */
+static void
+without_quit_nothing_is_deleted(void **state)
+{
+	(void)state;
+	assert_null(strstr(converse(LOGIN "DELE 1\r\n"), "signing"));
+	assert_mbox(all_three);
+	assert_null(strstr(converse(LOGIN "DELE 1\r\nQUIT"), "signing"));
+	assert_mbox(all_three);
+	assert_null(strstr(converse(LOGIN "DELE 1\r\nQUIT\r"), "signing"));
+	assert_mbox(all_three);
+	assert_non_null(
+	    strstr(converse(LOGIN "DELE 1\r\nRSET\r\nQUIT\r\n"), "signing"));
+	assert_mbox(all_three);
+}
+
+/* -- UPDATE that fails: -ERR, and every message is still there -- */
+
+static void
+quit_fails(const char *answer)
+{
+	const char *all = converse(LOGIN "DELE 1\r\nQUIT\r\nSTAT\r\n");
+	const char *at = strstr(all, "deleted\r\n");
+
+	assert_non_null(at);
+	at += 9;
+	assert_int_equal(strncmp(at, answer, strlen(answer)), 0);
+	at = strstr(at, "\r\n");
+	assert_non_null(at);
+	assert_string_equal(at, "\r\n"); /* and closes */
+}
+
+static void
+quit_without_the_lock_deletes_nothing(void **state)
+{
+	(void)state;
+	script.lock = RC_BUSY;
+	quit_fails("-ERR [IN-USE]");
+	assert_mbox(all_three);
+	script.lock = RC_CHANGED;
+	quit_fails("-ERR [SYS/TEMP]");
+	assert_mbox(all_three);
+	script.lock = RC_IO;
+	quit_fails("-ERR [SYS/TEMP]");
+	assert_mbox(all_three);
+	script.lock = RC_DENIED;
+	quit_fails("-ERR [SYS/PERM]");
+	assert_mbox(all_three);
+}
+
+static void
+quit_that_cannot_write_deletes_nothing(void **state)
+{
+	(void)state;
+	script.open_flags = O_RDONLY;
+	quit_fails("-ERR");
+	assert_mbox(all_three);
+}
+
+static void
+quit_without_marks_needs_no_lock(void **state)
+{
+	struct talk t;
+	size_t n;
+
+	(void)state;
+	script.lock = RC_BUSY;
+	talk_start(&t);
+	say(&t, LOGIN "QUIT\r\n");
+	assert_non_null(strstr(hear_all(&t, &n), BYE("3 messages left")));
+	talk_end(&t);
+	assert_null(strchr(talk_file(t.asked), '0' + MSG_LOCK));
+	talk_forget(&t);
+}
+
+/* +OK to QUIT means gone, whatever becomes of the locks afterwards. */
+static void
+quit_is_good_when_only_the_unlocking_fails(void **state)
+{
+	(void)state;
+	script.unlock = RC_IO;
+	assert_non_null(strstr(
+	    converse(LOGIN "DELE 3\r\nQUIT\r\n"), BYE("2 messages left")));
+	assert_mbox(MSG_1 MSG_2);
+}
+
+static void
+mail_that_came_meanwhile_stays(void **state)
+{
+	char wanted[256];
+
+	(void)state;
+	put_mbox(MSG_1 MSG_2);
+	script.grows_at = MSG_LOCK;
+	assert_non_null(strstr(
+	    converse(LOGIN "DELE 1\r\nQUIT\r\n"), BYE("1 message left")));
+	snprintf(wanted, sizeof(wanted), "%s%s", MSG_2, talk_late);
+	assert_mbox(wanted);
+}
+
+/* -- another program rewrites the maildrop -- */
+
+static void
+a_changed_maildrop_closes(const char *line)
+{
+	struct talk t;
+
+	put_mbox(all_three);
+	talk_start(&t);
+	say(&t, LOGIN "DELE 3\r\n");
+	for (unsigned i = 0; i < 4; i++)
+		(void)hear(&t);
+	usleep(20000); /* so that the file's times differ */
+	put_mbox(MSG_2);
+	say(&t, line);
+	assert_int_equal(strncmp(hear(&t), "-ERR [SYS/TEMP]", 15), 0);
+	assert_string_equal(hear(&t), "");
+	talk_end(&t);
+	talk_forget(&t);
+	assert_mbox(MSG_2);
+}
+
+static void
+nothing_of_a_changed_maildrop_is_served(void **state)
+{
+	(void)state;
+	a_changed_maildrop_closes("RETR 1\r\n");
+	a_changed_maildrop_closes("TOP 1 0\r\n");
+	a_changed_maildrop_closes("UIDL\r\n");
+	a_changed_maildrop_closes("QUIT\r\n");
+}
+
+/* -- logins that fail behind the password -- */
+
+static void
+an_open_that_fails_closes(const char *before, const char *answer)
+{
+	char text[256];
+	const char *all, *at;
+
+	snprintf(text, sizeof(text), "%s" LOGIN "STAT\r\n", before);
+	all = converse(text);
+	at = strstr(all, answer);
+	assert_non_null(at);
+	assert_null(strstr(all, "+OK 3"));
+	at = strstr(at, "\r\n");
+	assert_string_equal(at, "\r\n");
+}
+
+static void
+why_the_maildrop_cannot_be_had(void **state)
+{
+	static const char wrong[] = "USER anna\r\nPASS falsch\r\n";
+
+	(void)state;
+	script.open = RC_BUSY;
+	an_open_that_fails_closes("", "-ERR [IN-USE]");
+	an_open_that_fails_closes(wrong, "-ERR [IN-USE]");
+	script.open = RC_DENIED;
+	an_open_that_fails_closes("", "-ERR [SYS/PERM]");
+	an_open_that_fails_closes(wrong, "-ERR [SYS/PERM]");
+	script.open = RC_IO;
+	an_open_that_fails_closes("", "-ERR [SYS/TEMP]");
+	script.open = RC_OK;
+	put_mbox("This is no mbox.\n");
+	an_open_that_fails_closes("", "-ERR [SYS/PERM]");
+	assert_mbox("This is no mbox.\n");
+}
+
+static void
+an_absent_or_empty_maildrop_is_served(void **state)
+{
+	static const char wanted[] =
+	    HELLO "+OK send PASS\r\n"
+		  "+OK maildrop has 0 messages (0 octets)\r\n"
+		  "+OK 0 0\r\n+OK scan listing follows\r\n.\r\n"
+		  "+OK unique-id listing follows\r\n.\r\n"
+		  "-ERR no such message, only 0 in maildrop\r\n"
+		  "-ERR no such message, only 0 in maildrop\r\n"
+		  "+OK 0\r\n+OK maildrop has 0 messages (0 octets)\r\n" BYE(
+		      "maildrop empty");
+	static const char lines[] =
+	    LOGIN "STAT\r\nLIST\r\nUIDL\r\nRETR 1\r\nUIDL 1\r\nLAST\r\n"
+		  "RSET\r\nQUIT\r\n";
+
+	(void)state;
+	put_mbox("");
+	assert_string_equal(converse(lines), wanted);
+	assert_int_equal(unlink(talk_mbox), 0);
+	assert_string_equal(converse(lines), wanted);
+	assert_int_equal(access(talk_mbox, F_OK), -1);
+}
+
+/* -- CAPA, TOP, UIDL -- */
+
+/* RFC 2449 section 5: the list is there in both states, and the same. */
+static void
+capa_is_the_same_in_every_state(void **state)
+{
+	static const char list[] =
+	    "+OK capability list follows\r\nTOP\r\nUSER\r\nUIDL\r\n"
+	    "RESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\n"
+	    "IMPLEMENTATION in.popd-" POPD_VERSION "\r\n.\r\n";
+	char wanted[2048];
+
+	(void)state;
+	snprintf(wanted, sizeof(wanted),
+	    HELLO "%s+OK send PASS\r\n%s"
+		  "+OK maildrop has 3 messages (72 octets)\r\n%s",
+	    list, list, list);
+	assert_string_equal(
+	    converse("CAPA\r\nUSER anna\r\nCAPA\r\nPASS geheim\r\nCAPA\r\n"),
+	    wanted);
+}
+
+/* Section 7, TOP: the header, the blank line, and n lines of the body. */
+static void
+top_sends_so_many_lines(void **state)
+{
+	static const char *const bodies[] = {
+	    "", "1\r\n", "1\r\n2\r\n", "1\r\n2\r\n3\r\n", "1\r\n2\r\n3\r\n"};
+	char line[64], wanted[256];
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		snprintf(line, sizeof(line), LOGIN "TOP 1 %u\r\n", i);
+		snprintf(wanted, sizeof(wanted),
+		    WELCOME "+OK top of message follows\r\n"
+			    "Subject: one\r\n\r\n%s.\r\n",
+		    bodies[i]);
+		assert_string_equal(converse(line), wanted);
+	}
+	assert_non_null(
+	    strstr(converse(LOGIN "TOP 2 1\r\n"), "two\r\n\r\n..\r\n.\r\n"));
+}
+
+/* Section 7, UIDL: 1 to 70 printable octets, one id for one message, the same
+ * ones in the next session, wherever the message then stands. */
+static void
+unique_ids_stay(void **state)
+{
+	char ids[3][128];
+	struct talk t;
+
+	(void)state;
+	talk_start(&t);
+	say(&t, LOGIN "UIDL\r\n");
+	for (unsigned i = 0; i < 4; i++)
+		(void)hear(&t);
+	for (unsigned i = 0; i < 3; i++) {
+		const char *line = hear(&t);
+		size_t n = strlen(line);
+
+		assert_true(n > 4 && n <= 2 + 70 + 2);
+		assert_int_equal(line[0], '1' + (int)i);
+		for (size_t c = 2; c < n - 2; c++)
+			assert_in_range(line[c], 0x21, 0x7e);
+		memcpy(ids[i], line + 2, n - 1);
+	}
+	assert_string_equal(hear(&t), ".\r\n");
+	say(&t, "UIDL 2\r\nDELE 1\r\nUIDL\r\nQUIT\r\n");
+	assert_non_null(strstr(hear(&t), ids[1]));
+	(void)hear(&t);
+	(void)hear(&t);
+	assert_int_equal(hear(&t)[0], '2');
+	assert_int_equal(hear(&t)[0], '3');
+	talk_end(&t);
+	talk_forget(&t);
+	assert_mbox(MSG_2 MSG_3);
+	talk_start(&t);
+	say(&t, LOGIN "UIDL\r\n");
+	for (unsigned i = 0; i < 4; i++)
+		(void)hear(&t);
+	assert_string_equal(hear(&t) + 2, ids[1]);
+	assert_string_equal(hear(&t) + 2, ids[2]);
+	assert_string_not_equal(ids[0], ids[1]);
+	talk_end(&t);
+	talk_forget(&t);
+}
+
+/* -- chunking: how the octets come changes no answer -- */
+
+static const char conversation[] =
+    "CAPA\r\nUSER anna\r\nPASS geheim\r\nSTAT\r\nLIST\r\nUIDL 2\r\n"
+    "RETR 2\r\nTOP 1 1\r\nBOGUS\r\nDELE 2\r\nNOOP\nRETR 9\r\nLAST\r\n"
+    "QUIT\r\n";
+
+static char reference[8192];
+
+static void
+pipelined_or_line_by_line(void **state)
+{
+	const char *at = conversation;
+	struct talk t;
+	const char *all;
+	size_t n;
+
+	(void)state;
+	all = converse(conversation);
+	assert_true(strlen(all) < sizeof(reference));
+	memcpy(reference, all, strlen(all) + 1);
+	assert_non_null(strstr(reference, BYE("2 messages left")));
+	assert_mbox(MSG_1 MSG_3);
+	put_mbox(all_three);
+	talk_start(&t);
+	while (*at != '\0') {
+		const char *lf = strchr(at, '\n');
+
+		say_n(&t, at, (size_t)(lf + 1 - at));
+		taken(&t);
+		at = lf + 1;
+	}
+	shutdown(t.fd, SHUT_WR);
+	assert_string_equal(hear_all(&t, &n), reference);
+	talk_end(&t);
+	talk_forget(&t);
+	assert_mbox(MSG_1 MSG_3);
+}
+
+static void
+every_split_in_two_parts(void **state)
+{
+	(void)state;
+	for (size_t cut = 1; cut < sizeof(conversation) - 1; cut++) {
+		struct talk t;
+		size_t n;
+
+		put_mbox(all_three);
+		talk_start(&t);
+		say_n(&t, conversation, cut);
+		taken(&t);
+		say(&t, conversation + cut);
+		shutdown(t.fd, SHUT_WR);
+		assert_string_equal(hear_all(&t, &n), reference);
+		talk_end(&t);
+		talk_forget(&t);
+		assert_mbox(MSG_1 MSG_3);
+	}
+}
+
+static void
+octet_by_octet(void **state)
+{
+	struct talk t;
+	size_t n;
+
+	(void)state;
+	talk_start(&t);
+	for (size_t i = 0; conversation[i] != '\0'; i++) {
+		say_n(&t, conversation + i, 1);
+		taken(&t);
+	}
+	assert_string_equal(hear_all(&t, &n), reference);
+	talk_end(&t);
+	talk_forget(&t);
+	assert_mbox(MSG_1 MSG_3);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define FRESH(f) cmocka_unit_test_setup(f, fresh)
+	    FRESH(a_whole_session),
+	    FRESH(quit_says_what_is_left),
+	    FRESH(every_verb_in_every_state),
+	    FRESH(a_refusal_changes_no_state),
+	    FRESH(a_second_user_replaces_the_first),
+	    FRESH(wrong_arguments_are_refused),
+	    FRESH(blanks_zeros_and_case_are_taken),
+	    FRESH(lines_that_are_none),
+	    FRESH(a_deleted_message_is_no_more),
+	    FRESH(last_is_the_highest_accessed),
+	    FRESH(without_quit_nothing_is_deleted),
+	    FRESH(quit_without_the_lock_deletes_nothing),
+	    FRESH(quit_that_cannot_write_deletes_nothing),
+	    FRESH(quit_without_marks_needs_no_lock),
+	    FRESH(quit_is_good_when_only_the_unlocking_fails),
+	    FRESH(mail_that_came_meanwhile_stays),
+	    FRESH(nothing_of_a_changed_maildrop_is_served),
+	    FRESH(why_the_maildrop_cannot_be_had),
+	    FRESH(an_absent_or_empty_maildrop_is_served),
+	    FRESH(capa_is_the_same_in_every_state),
+	    FRESH(top_sends_so_many_lines),
+	    FRESH(unique_ids_stay),
+	    FRESH(pipelined_or_line_by_line),
+	    FRESH(every_split_in_two_parts),
+	    FRESH(octet_by_octet),
+	};
+
+	return cmocka_run_group_tests(tests, make_talk_dir, remove_talk_dir);
+}

@@ -1,0 +1,399 @@
+/* session - the loop: greeting, deadlines, limits, and how it ends. The verbs
+ * are pop3_test's. */
+#include "talk.h"
+
+#define LOGIN "USER anna\r\nPASS geheim\r\n"
+
+static const char greeting[] = "+OK POP3 test.example in.popd ready\r\n";
+
+static void
+log_in(struct talk *t)
+{
+	talk_start(t);
+	assert_string_equal(hear(t), greeting);
+	say(t, LOGIN);
+	assert_string_equal(hear(t), "+OK send PASS\r\n");
+	assert_string_equal(
+	    hear(t), "+OK maildrop has 3 messages (72 octets)\r\n");
+}
+
+/* logged - the session's line for the log. */
+static unsigned
+logged(const struct talk *t, const char *text)
+{
+	return strstr(talk_file(t->log), text) != NULL;
+}
+
+static void
+it_greets_and_says_goodbye(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_start(&t);
+	assert_string_equal(hear(&t), greeting);
+	say(&t, "QUIT\r\n");
+	assert_string_equal(
+	    hear(&t), "+OK test.example POP3 server signing off\r\n");
+	assert_string_equal(hear(&t), "");
+	talk_end(&t);
+	assert_int_equal(t.status, EX_OK);
+	assert_true(logged(&t, "LOG event=end why=\"quit\" retrieved=0 "
+			       "octets=0 deleted=0 left=0\n"));
+	assert_string_equal(talk_file(t.asked), ":"); /* nothing but LOG */
+	talk_forget(&t);
+}
+
+static void
+a_client_that_only_looks_in_is_no_error(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_start(&t);
+	talk_end(&t);
+	assert_int_equal(t.status, EX_OK);
+	talk_forget(&t);
+	log_in(&t);
+	talk_end(&t);
+	assert_int_equal(t.status, EX_OK);
+	talk_forget(&t);
+}
+
+static void
+the_log_counts_what_was_done(void **state)
+{
+	struct talk t;
+	size_t n;
+
+	(void)state;
+	log_in(&t);
+	say(&t, "RETR 1\r\nRETR 1\r\nTOP 1 0\r\nDELE 2\r\nQUIT\r\n");
+	(void)hear_all(&t, &n);
+	talk_end(&t);
+	assert_true(logged(
+	    &t, "why=\"quit\" retrieved=2 octets=50 deleted=1 left=2\n"));
+	talk_forget(&t);
+}
+
+/* Three refusals, then the connection is closed, and nobody may go on. */
+static void
+three_refusals_close(void **state)
+{
+	static const char refused[] =
+	    "-ERR [AUTH] invalid user name or password\r\n";
+	char wanted[512];
+
+	(void)state;
+	snprintf(wanted, sizeof(wanted),
+	    "%s+OK send PASS\r\n%s+OK send PASS\r\n%s+OK send PASS\r\n%s",
+	    greeting, refused, refused, refused);
+	assert_string_equal(
+	    converse("USER anna\r\nPASS falsch\r\nUSER bea\r\nPASS geheim\r\n"
+		     "USER anna\r\nPASS Geheim\r\n" LOGIN "STAT\r\n"),
+	    wanted);
+}
+
+static void
+after_two_refusals_the_third_may_succeed(void **state)
+{
+	const char *all;
+
+	(void)state;
+	all = converse("USER anna\r\nPASS 1\r\nUSER anna\r\nPASS 2\r\n" LOGIN
+		       "STAT\r\nQUIT\r\n");
+	assert_non_null(strstr(all, "+OK 3 72\r\n"));
+}
+
+/* count - how often text occurs. */
+static unsigned
+count(const char *all, const char *text)
+{
+	unsigned n = 0;
+
+	for (; (all = strstr(all, text)) != NULL; all++)
+		n++;
+	return n;
+}
+
+static void
+before_a_login_errors_are_counted(void **state)
+{
+	char text[2048] = "";
+	const char *all;
+	struct talk t;
+
+	(void)state;
+	for (unsigned i = 0; i < SESSION_ERRORS + 5; i++)
+		memcpy(text + 6 * i, "NOOP\r\n", 7);
+	all = converse(text);
+	assert_int_equal(count(all, "-ERR"), SESSION_ERRORS);
+	/* After it nobody counts. */
+	log_in(&t);
+	for (unsigned i = 0; i < 3 * SESSION_ERRORS; i++) {
+		say(&t, "RETR 9\r\n");
+		assert_int_equal(hear(&t)[0], '-');
+	}
+	say(&t, "STAT\r\n");
+	assert_string_equal(hear(&t), "+OK 3 72\r\n");
+	talk_end(&t);
+	talk_forget(&t);
+}
+
+/* drip - an octet every 100 ms until the session closes; how long it took. */
+static int64_t
+drip(const struct talk *t, const char *octet)
+{
+	int64_t start = io_now_ms();
+	struct pollfd p = {.fd = t->fd, .events = POLLIN};
+
+	while (poll(&p, 1, 100) == 0 && io_now_ms() - start < 10000)
+		say(t, octet);
+	return io_now_ms() - start;
+}
+
+/* RFC 1939 section 3: the connection is closed without UPDATE and without a
+ * reply; no octet moves the deadline. */
+static void
+the_login_has_one_deadline(void **state)
+{
+	static const char *const octets[] = {"", "x", "\n", "CAPA\r\n"};
+	struct talk t;
+	int64_t ms;
+	size_t n;
+
+	(void)state;
+	script.config.login_s = 1;
+	for (size_t i = 0; i < 2; i++) {
+		talk_start(&t);
+		assert_string_equal(hear(&t), greeting);
+		ms = drip(&t, octets[i]);
+		assert_true(ms >= 850 && ms < 3000);
+		assert_string_equal(hear_all(&t, &n), "");
+		talk_end(&t);
+		assert_int_equal(t.status, EX_OK);
+		assert_true(logged(&t, "why=\"timeout\""));
+		talk_forget(&t);
+	}
+	/* Neither do good commands. */
+	talk_start(&t);
+	assert_string_equal(hear(&t), greeting);
+	ms = io_now_ms();
+	while (io_now_ms() - ms < 10000) {
+		const char *line;
+
+		say(&t, octets[3]);
+		usleep(50000);
+		line = hear(&t);
+		while (line[0] != '\0' && strcmp(line, ".\r\n") != 0)
+			line = hear(&t);
+		if (line[0] == '\0')
+			break;
+	}
+	ms = io_now_ms() - ms;
+	assert_true(ms >= 850 && ms < 3000);
+	talk_end(&t);
+	talk_forget(&t);
+}
+
+/* Not even octets that come faster than they can be thrown away. */
+static void
+a_flood_does_not_move_the_deadline(void **state)
+{
+	static char much[65536];
+	int64_t start = io_now_ms();
+	struct talk t;
+
+	(void)state;
+	memset(much, 'x', sizeof(much));
+	script.config.login_s = 1;
+	talk_start(&t);
+	while (send(t.fd, much, sizeof(much), MSG_NOSIGNAL) > 0 &&
+	       io_now_ms() - start < 8000)
+		continue;
+	assert_true(io_now_ms() - start < 3000);
+	talk_end(&t);
+	talk_forget(&t);
+}
+
+static void
+an_idle_client_is_left_without_update(void **state)
+{
+	static const char *const octets[] = {"", "x"};
+	struct talk t;
+	int64_t ms;
+	size_t n;
+
+	(void)state;
+	script.config.idle_s = 1;
+	for (size_t i = 0; i < 2; i++) {
+		log_in(&t);
+		say(&t, "DELE 1\r\n");
+		assert_string_equal(hear(&t), "+OK message 1 deleted\r\n");
+		ms = drip(&t, octets[i]);
+		assert_true(ms >= 850 && ms < 3000);
+		assert_string_equal(hear_all(&t, &n), "");
+		talk_end(&t);
+		assert_true(logged(&t, "why=\"timeout\""));
+		talk_forget(&t);
+		assert_mbox(MSG_1 MSG_2 MSG_3);
+	}
+}
+
+static void
+each_command_starts_the_idle_time_anew(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	script.config.idle_s = 1;
+	log_in(&t);
+	for (unsigned i = 0; i < 4; i++) {
+		usleep(600000);
+		say(&t, "NOOP\r\n");
+		assert_string_equal(hear(&t), "+OK\r\n");
+	}
+	talk_end(&t);
+	talk_forget(&t);
+}
+
+/* The broker's end is the session's, whatever the session waits for. */
+static void
+a_dead_broker_ends_it(void **state)
+{
+	struct talk t;
+	size_t n;
+
+	(void)state;
+	talk_start(&t);
+	assert_string_equal(hear(&t), greeting);
+	kill(t.broker, SIGKILL);
+	assert_string_equal(hear_all(&t, &n), "");
+	talk_end(&t);
+	talk_forget(&t);
+	log_in(&t);
+	say(&t, "DELE 1\r\nDEL");
+	assert_string_equal(hear(&t), "+OK message 1 deleted\r\n");
+	taken(&t);
+	kill(t.broker, SIGKILL);
+	assert_string_equal(hear_all(&t, &n), "");
+	talk_end(&t);
+	talk_forget(&t);
+	assert_mbox(MSG_1 MSG_2 MSG_3);
+}
+
+static void
+a_broker_that_dies_when_asked_ends_it(void **state)
+{
+	static const enum msg_type types[] = {
+	    MSG_AUTHENTICATE, MSG_OPEN, MSG_UNLOCK};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		const char *all;
+
+		script.dies_at = types[i];
+		all = converse(LOGIN "STAT\r\nQUIT\r\n");
+		assert_non_null(strstr(all, "-ERR [SYS/TEMP]"));
+		assert_null(strstr(all, "+OK 3"));
+		assert_mbox(MSG_1 MSG_2 MSG_3);
+	}
+	script.dies_at = MSG_LOCK;
+	assert_non_null(
+	    strstr(converse(LOGIN "DELE 1\r\nQUIT\r\n"), "deleted\r\n-ERR"));
+	assert_mbox(MSG_1 MSG_2 MSG_3);
+}
+
+static void
+a_client_that_vanishes_in_the_middle_of_a_message(void **state)
+{
+	static char big[4 << 20];
+	struct talk t;
+	int64_t start;
+	size_t n;
+
+	(void)state;
+	memset(big, 'm', sizeof(big) - 1);
+	n = sizeof("From a Thu Jan  1 00:00:00 2026\n\n") - 1;
+	memcpy(big, "From a Thu Jan  1 00:00:00 2026\n\n", n);
+	for (size_t i = n; i < sizeof(big) - 1; i += 70)
+		big[i] = '\n';
+	put_mbox(big);
+	talk_start(&t);
+	say(&t, LOGIN "DELE 1\r\nRSET\r\nRETR 1\r\nDELE 1\r\nQUIT\r\n");
+	for (unsigned i = 0; i < 40; i++)
+		(void)hear(&t);
+	start = io_now_ms();
+	talk_end(&t);
+	assert_true(io_now_ms() - start < 5000);
+	assert_true(logged(&t, "why=\"client-gone\""));
+	assert_true(logged(&t, "deleted=0 left=1"));
+	talk_forget(&t);
+}
+
+/* -d shows the dialogue, but no secret. */
+static void
+the_dialogue_masks_secrets(void **state)
+{
+	const char *log;
+	struct talk t;
+	size_t n;
+
+	(void)state;
+	script.config.debugging = 1;
+	talk_start(&t);
+	say(&t, "USER a\001b\r\nPASS pw-one\r\nuser anna\r\n"
+		"pass geheim\r\nPASS\tpw-two\r\nPASSpw-three\r\nQUIT\r\n");
+	(void)hear_all(&t, &n);
+	talk_end(&t);
+	log = talk_file(t.log);
+	assert_non_null(strstr(log, "S: +OK POP3 test.example"));
+	assert_non_null(strstr(log, "C: USER a\\x01b\n"));
+	assert_non_null(strstr(log, "C: PASS ****\n"));
+	assert_non_null(strstr(log, "C: QUIT\n"));
+	assert_null(strstr(log, "geheim"));
+	assert_null(strstr(log, "pw-"));
+	talk_forget(&t);
+}
+
+/* Replies to a batch leave together, and none waits for the next command. */
+static void
+every_reply_leaves_before_the_next_wait(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	log_in(&t);
+	say(&t, "NOOP\r\nSTAT\r\nLI");
+	assert_string_equal(hear(&t), "+OK\r\n");
+	assert_string_equal(hear(&t), "+OK 3 72\r\n");
+	say(&t, "ST 2\r\n");
+	assert_int_equal(hear(&t)[0], '+');
+	talk_end(&t);
+	talk_forget(&t);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define FRESH(f) cmocka_unit_test_setup(f, fresh)
+	    FRESH(it_greets_and_says_goodbye),
+	    FRESH(a_client_that_only_looks_in_is_no_error),
+	    FRESH(the_log_counts_what_was_done),
+	    FRESH(three_refusals_close),
+	    FRESH(after_two_refusals_the_third_may_succeed),
+	    FRESH(before_a_login_errors_are_counted),
+	    FRESH(the_login_has_one_deadline),
+	    FRESH(a_flood_does_not_move_the_deadline),
+	    FRESH(an_idle_client_is_left_without_update),
+	    FRESH(each_command_starts_the_idle_time_anew),
+	    FRESH(a_dead_broker_ends_it),
+	    FRESH(a_broker_that_dies_when_asked_ends_it),
+	    FRESH(a_client_that_vanishes_in_the_middle_of_a_message),
+	    FRESH(the_dialogue_masks_secrets),
+	    FRESH(every_reply_leaves_before_the_next_wait),
+	};
+
+	return cmocka_run_group_tests(tests, make_talk_dir, remove_talk_dir);
+}

@@ -1,0 +1,1002 @@
+/* broker - a broker of its own for each case, in a child, over a spool and a
+ * state directory of their own; the test plays the session, well-behaved and
+ * not. As root the broker becomes a user without a name of the system's. */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+/* clang-format on */
+#include "priv/broker.h"
+#include "priv/client.h"
+#include "priv/msg.h"
+#include "priv/peer.h"
+#include "sys/io.h"
+#include "sys/log.h"
+#include <crypt.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+enum { SOMEBODY = 12345 };
+
+static char top[64]; /* our directory */
+static int spool_fd, state_fd, passwd_fd;
+static uid_t uid;
+static gid_t gid;
+
+/* run - one broker. */
+struct run {
+	pid_t pid;
+	int fd;  /* the session's end */
+	int log; /* what it wrote to descriptor 2 */
+};
+
+/* options of the next broker; set_up gives the defaults. */
+static struct broker_config config;
+static int session_status; /* of the session process, as waitpid says */
+
+static void
+write_passwd(void)
+{
+	const char *hash = crypt("geheim", "$5$rounds=1000$abcdefgh");
+
+	passwd_fd = memfd_create("passwd", MFD_CLOEXEC);
+	assert_true(passwd_fd >= 0 && hash != NULL);
+	assert_true(dprintf(passwd_fd,
+			"anna:%s:%u:%u::/:\nroot:%s:0:0::/:\n"
+			"other:%s:54321:54321::/:\n",
+			hash, (unsigned)uid, (unsigned)gid, hash, hash) > 0);
+}
+
+static int
+make_dirs(void **state)
+{
+	(void)state;
+	uid = geteuid() == 0 ? SOMEBODY : geteuid();
+	gid = geteuid() == 0 ? SOMEBODY : getegid();
+	memcpy(top, "/tmp/in.popd-broker.XXXXXX", 27);
+	if (mkdtemp(top) == NULL || chmod(top, 0755) != 0 || chdir(top) != 0 ||
+	    mkdir("spool", 0755) != 0 || mkdir("state", 0711) != 0)
+		return -1;
+	if (geteuid() == 0 && chown("spool", uid, gid) != 0)
+		return -1;
+	spool_fd = open("spool", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	state_fd = open("state", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	write_passwd();
+	return spool_fd >= 0 && state_fd >= 0 ? 0 : -1;
+}
+
+/* empty - removes what is in the directory path. */
+static void
+empty(const char *path)
+{
+	DIR *d = opendir(path);
+	const struct dirent *e;
+
+	if (d == NULL)
+		return;
+	while ((e = readdir(d)) != NULL) {
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			if (unlinkat(dirfd(d), e->d_name, 0) != 0)
+				unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
+	}
+	closedir(d);
+}
+
+static int
+remove_dirs(void **state)
+{
+	(void)state;
+	empty("spool");
+	empty("state/anna");
+	empty("state");
+	rmdir("spool");
+	rmdir("state");
+	close(spool_fd);
+	close(state_fd);
+	close(passwd_fd);
+	return chdir("/") == 0 && rmdir(top) == 0 ? 0 : -1;
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	empty("spool");
+	empty("state/anna");
+	session_status = 0;
+	config = (struct broker_config){.spool_dir = "spool",
+	    .spool_dirfd = spool_fd,
+	    .spool_gid = CRED_NO_GROUP,
+	    .state_dir = "state",
+	    .state_dirfd = state_fd,
+	    .policy = {.min_uid = 1, .passwd_fd = passwd_fd},
+	    .lock_timeout_s = 1,
+	    .peer = "192.0.2.1",
+	    .dialect = "pop3"};
+	return 0;
+}
+
+/* be_broker - the child. Its own child is the session process, which only
+ * ends, as session_status says. */
+static int
+be_broker(int fd, int log)
+{
+	pid_t session;
+
+	alarm(60);
+	if (dup2(log, 2) < 0)
+		return EX_OSERR;
+	log_open("in.popd", 1);
+	session = fork();
+	if (session == 0) {
+		if (WIFSIGNALED(session_status))
+			raise(WTERMSIG(session_status));
+		_exit(WEXITSTATUS(session_status));
+	}
+	return broker_run(&config, fd, session);
+}
+
+static void
+start(struct run *r)
+{
+	int pair[2];
+
+	assert_int_equal(peer_pair(pair), RC_OK);
+	r->log = memfd_create("log", MFD_CLOEXEC);
+	assert_true(r->log >= 0);
+	r->pid = fork();
+	assert_true(r->pid >= 0);
+	if (r->pid == 0) {
+		close(pair[0]);
+		_exit(be_broker(pair[1], r->log));
+	}
+	close(pair[1]);
+	r->fd = pair[0];
+}
+
+/* finish - the session is gone; what the program would exit with. */
+static int
+finish(struct run *r)
+{
+	int status = -1;
+
+	close(r->fd);
+	assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
+	assert_true(WIFEXITED(status));
+	close(r->log);
+	return WEXITSTATUS(status);
+}
+
+/* logged - how many log lines hold text. */
+static unsigned
+logged(const struct run *r, const char *text)
+{
+	static char all[65536];
+	ssize_t n = pread(r->log, all, sizeof(all) - 1, 0);
+	unsigned found = 0;
+
+	assert_true(n >= 0);
+	all[n] = '\0';
+	for (const char *p = all; (p = strstr(p, text)) != NULL; p++)
+		found++;
+	return found;
+}
+
+static void
+write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	if (geteuid() == 0)
+		assert_int_equal(fchown(fd, uid, gid), 0);
+	close(fd);
+}
+
+static unsigned
+exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+static const char mail[] = "From a Thu Jan  1 00:00:00 2026\n\nx\n\n";
+
+static void
+log_in(struct run *r)
+{
+	start(r);
+	assert_int_equal(client_authenticate(r->fd, "anna", "geheim"), RC_OK);
+}
+
+/* open_it - OPEN, with what came closed again. */
+static enum rc
+open_it(const struct run *r)
+{
+	int mbox = -1, notes = -1;
+	enum rc rc = client_open(r->fd, "", &mbox, &notes);
+
+	if (mbox >= 0)
+		close(mbox);
+	if (notes >= 0)
+		close(notes);
+	return rc;
+}
+
+static void
+a_session_from_login_to_end(void **state)
+{
+	char text[sizeof(mail)], owner[32] = "";
+	int mbox, notes, dot;
+	struct stat st;
+	struct run r;
+
+	(void)state;
+	write_file("spool/anna", mail);
+	log_in(&r);
+	assert_int_equal(client_open(r.fd, "", &mbox, &notes), RC_OK);
+	assert_int_equal(
+	    read(mbox, text, sizeof(text)), (ssize_t)sizeof(mail) - 1);
+	assert_memory_equal(text, mail, sizeof(mail) - 1);
+	assert_true(fcntl(mbox, F_GETFL) & O_RDWR);
+	assert_int_equal(fstat(notes, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(st.st_uid, uid);
+	assert_int_equal(stat("state/anna", &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+	assert_int_equal(st.st_uid, uid);
+	/* The dotlock is the broker's. */
+	dot = open("spool/anna.lock", O_RDONLY | O_CLOEXEC);
+	assert_true(dot >= 0);
+	assert_true(read(dot, owner, sizeof(owner) - 1) > 0);
+	assert_int_equal(strtol(owner, NULL, 10), r.pid);
+	close(dot);
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	assert_false(exists("spool/anna.lock"));
+	assert_int_equal(client_lock(r.fd), RC_OK);
+	assert_true(exists("spool/anna.lock"));
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	assert_false(exists("spool/anna.lock"));
+	client_log(r.fd, "event=end why=\"quit\"");
+	close(mbox);
+	close(notes);
+	shutdown(r.fd, SHUT_RDWR);
+	usleep(100000);
+	assert_int_equal(logged(&r, "event=login dialect=pop3 user=\"anna\" "
+				    "addr=192.0.2.1\n"),
+	    1);
+	assert_int_equal(logged(&r, "event=end why=\"quit\" dialect=pop3 "
+				    "user=anna addr=192.0.2.1\n"),
+	    1);
+	assert_int_equal(logged(&r, "geheim"), 0);
+	assert_int_equal(logged(&r, "\n"), 2);
+	assert_int_equal(finish(&r), EX_OK);
+}
+
+static void
+an_absent_mailbox_is_an_empty_one(void **state)
+{
+	int mbox, notes;
+	struct run r;
+
+	(void)state;
+	log_in(&r);
+	assert_int_equal(client_open(r.fd, "", &mbox, &notes), RC_OK);
+	assert_int_equal(mbox, -1);
+	assert_true(notes >= 0);
+	close(notes);
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	assert_int_equal(client_lock(r.fd), RC_OK);
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	assert_false(exists("spool/anna"));
+	assert_false(exists("spool/anna.lock"));
+	assert_int_equal(finish(&r), EX_OK);
+}
+
+static void
+without_state_there_is_none(void **state)
+{
+	int mbox, notes;
+	struct run r;
+
+	(void)state;
+	config.state_dirfd = -1;
+	write_file("spool/anna", mail);
+	log_in(&r);
+	assert_int_equal(client_open(r.fd, "", &mbox, &notes), RC_OK);
+	assert_true(mbox >= 0);
+	assert_int_equal(notes, -1);
+	close(mbox);
+	assert_int_equal(finish(&r), EX_OK);
+	assert_false(exists("spool/anna.lock"));
+}
+
+/* A state file that is not what we made is not used, and no mail is lost. */
+static void
+a_foreign_state_file_is_left_alone(void **state)
+{
+	int mbox, notes;
+	struct run r;
+
+	(void)state;
+	write_file("spool/anna", mail);
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_OK);
+	assert_int_equal(finish(&r), EX_OK);
+	assert_int_equal(unlink("state/anna/maildrop"), 0);
+	assert_int_equal(symlink("/etc/passwd", "state/anna/maildrop"), 0);
+	log_in(&r);
+	assert_int_equal(client_open(r.fd, "", &mbox, &notes), RC_OK);
+	assert_true(mbox >= 0);
+	assert_int_equal(notes, -1);
+	close(mbox);
+	assert_int_equal(logged(&r, "event=no-state user=anna"), 1);
+	assert_int_equal(finish(&r), EX_OK);
+}
+
+static void
+refused_open(void)
+{
+	struct run r;
+
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_DENIED);
+	assert_int_equal(
+	    logged(&r, "event=no-maildrop user=anna file=spool/anna"), 1);
+	assert_int_equal(finish(&r), EX_OK);
+	assert_false(exists("spool/anna.lock"));
+}
+
+static void
+what_is_no_plain_file_is_refused(void **state)
+{
+	(void)state;
+	write_file("spool/mail", mail);
+	assert_int_equal(symlink("mail", "spool/anna"), 0);
+	refused_open();
+	assert_int_equal(unlink("spool/anna"), 0);
+	assert_int_equal(symlink("nowhere", "spool/anna"), 0);
+	refused_open();
+	assert_int_equal(unlink("spool/anna"), 0);
+	assert_int_equal(mkfifo("spool/anna", 0600), 0);
+	refused_open();
+	assert_int_equal(unlink("spool/anna"), 0);
+	assert_int_equal(mkdir("spool/anna", 0700), 0);
+	refused_open();
+	assert_int_equal(rmdir("spool/anna"), 0);
+	assert_int_equal(link("spool/mail", "spool/anna"), 0);
+	refused_open();
+}
+
+static void
+anothers_file_is_refused(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	write_file("spool/anna", mail);
+	assert_int_equal(chown("spool/anna", 54321, gid), 0);
+	assert_int_equal(chmod("spool/anna", 0666), 0);
+	refused_open();
+}
+
+static void
+a_fresh_dotlock_is_waited_for_and_respected(void **state)
+{
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	write_file("spool/anna", mail);
+	write_file("spool/anna.lock", "1\nsome.other.host\n");
+	log_in(&r);
+	t = io_now_ms();
+	assert_int_equal(open_it(&r), RC_BUSY);
+	t = io_now_ms() - t;
+	assert_true(t >= 1000 && t < 5000);
+	assert_int_equal(logged(&r, "why=busy"), 1);
+	assert_int_equal(finish(&r), EX_OK);
+	assert_true(exists("spool/anna.lock"));
+}
+
+static void
+an_fcntl_lock_is_waited_for_and_respected(void **state)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct run r;
+	int fd;
+
+	(void)state;
+	write_file("spool/anna", mail);
+	fd = open("spool/anna", O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_SETLK, &whole), 0);
+	config.lock_timeout_s = 0;
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_BUSY);
+	assert_false(exists("spool/anna.lock"));
+	assert_int_equal(finish(&r), EX_OK);
+	close(fd);
+}
+
+/* later - does something to the spool 300 ms from now, in a child. */
+static pid_t
+later(const char *unlink_this)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		usleep(300000);
+		unlink(unlink_this);
+		_exit(0);
+	}
+	return pid;
+}
+
+static void
+a_lock_that_goes_away_is_taken(void **state)
+{
+	struct run r;
+	pid_t pid;
+
+	(void)state;
+	write_file("spool/anna", mail);
+	write_file("spool/anna.lock", "");
+	config.lock_timeout_s = 10;
+	log_in(&r);
+	pid = later("spool/anna.lock");
+	assert_int_equal(open_it(&r), RC_OK);
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(finish(&r), EX_OK);
+	assert_false(exists("spool/anna.lock"));
+}
+
+static void
+a_second_session_is_busy_until_the_first_ends(void **state)
+{
+	struct run a, b;
+
+	(void)state;
+	write_file("spool/anna", mail);
+	log_in(&a);
+	assert_int_equal(open_it(&a), RC_OK);
+	assert_int_equal(client_unlock(a.fd), RC_OK);
+	log_in(&b);
+	assert_int_equal(open_it(&b), RC_BUSY);
+	assert_int_equal(finish(&b), EX_OK);
+	assert_int_equal(client_lock(a.fd), RC_OK);
+	assert_int_equal(finish(&a), EX_OK);
+	assert_false(exists("spool/anna.lock"));
+	log_in(&b);
+	assert_int_equal(open_it(&b), RC_OK);
+	assert_int_equal(finish(&b), EX_OK);
+}
+
+static void
+a_dead_session_leaves_no_lock(void **state)
+{
+	struct run r;
+
+	(void)state;
+	write_file("spool/anna", mail);
+	session_status = SIGKILL; /* as waitpid puts it */
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_OK);
+	assert_true(exists("spool/anna.lock"));
+	assert_int_equal(finish(&r), EX_SOFTWARE);
+	assert_false(exists("spool/anna.lock"));
+}
+
+static void
+the_sessions_status_is_the_programs(void **state)
+{
+	struct run r;
+
+	(void)state;
+	session_status = EX_IOERR << 8;
+	start(&r);
+	assert_int_equal(finish(&r), EX_IOERR);
+}
+
+/* A mailbox that another program has replaced is not locked again. */
+static void
+a_replaced_mailbox_has_changed(void **state)
+{
+	struct run r;
+
+	(void)state;
+	write_file("spool/anna", mail);
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_OK);
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	write_file("spool/new", mail);
+	assert_int_equal(rename("spool/new", "spool/anna"), 0);
+	assert_int_equal(client_lock(r.fd), RC_CHANGED);
+	assert_false(exists("spool/anna.lock"));
+	assert_int_equal(finish(&r), EX_OK);
+}
+
+/* stopped - whether the broker ends within a second, with EX_OK. */
+static unsigned
+stopped(struct run *r)
+{
+	int status;
+
+	for (unsigned i = 0; i < 100; i++) {
+		if (waitpid(r->pid, &status, WNOHANG) == r->pid) {
+			close(r->fd);
+			close(r->log);
+			return WIFEXITED(status) &&
+			       WEXITSTATUS(status) == EX_OK;
+		}
+		usleep(10000);
+	}
+	return 0;
+}
+
+static void
+sigterm_ends_it_at_once(void **state)
+{
+	struct run r;
+
+	(void)state;
+	start(&r);
+	usleep(100000);
+	kill(r.pid, SIGTERM);
+	assert_true(stopped(&r));
+	write_file("spool/anna", mail);
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_OK);
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	kill(r.pid, SIGTERM);
+	assert_true(stopped(&r));
+}
+
+static void
+sigterm_ends_the_wait_for_a_lock(void **state)
+{
+	unsigned char room[8];
+	struct buf b;
+	struct run r;
+
+	(void)state;
+	write_file("spool/anna", mail);
+	write_file("spool/anna.lock", "");
+	config.lock_timeout_s = 30;
+	log_in(&r);
+	buf_init(&b, room, sizeof(room));
+	assert_int_equal(buf_put_text(&b, ""), RC_OK);
+	assert_int_equal(msg_send(r.fd, MSG_OPEN, &b, NULL, 0), RC_OK);
+	usleep(200000);
+	kill(r.pid, SIGTERM);
+	assert_true(stopped(&r));
+	assert_true(exists("spool/anna.lock")); /* which is not ours */
+}
+
+static void
+a_session_that_leaves_ends_the_wait_for_a_lock(void **state)
+{
+	unsigned char room[8];
+	struct buf b;
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	write_file("spool/anna", mail);
+	write_file("spool/anna.lock", "");
+	config.lock_timeout_s = 30;
+	log_in(&r);
+	buf_init(&b, room, sizeof(room));
+	assert_int_equal(buf_put_text(&b, ""), RC_OK);
+	assert_int_equal(msg_send(r.fd, MSG_OPEN, &b, NULL, 0), RC_OK);
+	usleep(200000);
+	t = io_now_ms();
+	assert_int_equal(finish(&r), EX_OK);
+	assert_true(io_now_ms() - t < 2000);
+}
+
+/* While the session holds the locks it may be in UPDATE: that is finished. */
+static void
+sigterm_waits_for_the_locks(void **state)
+{
+	struct run r;
+
+	(void)state;
+	write_file("spool/anna", mail);
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_OK);
+	kill(r.pid, SIGTERM);
+	usleep(200000);
+	assert_true(exists("spool/anna.lock"));
+	assert_int_equal(waitpid(r.pid, NULL, WNOHANG), 0);
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	assert_true(stopped(&r));
+	assert_false(exists("spool/anna.lock"));
+}
+
+/* RFC 1939 section 13 leaves guessing to the server to slow down. */
+static void
+refusals_take_one_two_and_three_seconds(void **state)
+{
+	static const struct {
+		const char *user, *secret;
+	} tries[] = {{"anna", "falsch"}, {"nobody-of-this-name", "geheim"},
+	    {"root", "geheim"}};
+	struct run r;
+
+	(void)state;
+	start(&r);
+	for (unsigned i = 0; i < 3; i++) {
+		int64_t t = io_now_ms();
+
+		assert_int_equal(
+		    client_authenticate(r.fd, tries[i].user, tries[i].secret),
+		    RC_DENIED);
+		t = io_now_ms() - t;
+		print_message("# try %u: %lld ms\n", i + 1, (long long)t);
+		assert_true(t >= 1000 * (int64_t)(i + 1));
+		assert_true(t < 1000 * (int64_t)(i + 1) + 900);
+	}
+	assert_int_equal(logged(&r, "event=refused dialect=pop3 user="), 3);
+	assert_int_equal(logged(&r, "user=\"anna\" addr=192.0.2.1 "
+				    "why=bad-password\n"),
+	    1);
+	assert_int_equal(logged(&r, "why=unknown-user\n"), 1);
+	assert_int_equal(logged(&r, "why=root\n"), 1);
+	assert_int_equal(logged(&r, "falsch") + logged(&r, "geheim"), 0);
+	/* The fourth is not even looked at, right or not. */
+	assert_int_equal(client_authenticate(r.fd, "anna", "geheim"), RC_EOF);
+	assert_int_equal(logged(&r, "event=login"), 0);
+	assert_int_equal(finish(&r), EX_SOFTWARE);
+}
+
+static void
+databases_that_cannot_be_read_say_so(void **state)
+{
+	int64_t t = io_now_ms();
+	struct run r;
+
+	(void)state;
+	config.policy.passwd_fd = spool_fd;
+	start(&r);
+	assert_int_equal(client_authenticate(r.fd, "anna", "geheim"), RC_IO);
+	assert_true(io_now_ms() - t >= 1000);
+	assert_int_equal(logged(&r, "why=databases-unreadable\n"), 1);
+	assert_int_equal(finish(&r), EX_OK);
+}
+
+/* Not root: only the account that we are already. */
+static void
+without_root_others_are_refused(void **state)
+{
+	struct run r;
+
+	(void)state;
+	if (geteuid() == 0)
+		skip();
+	start(&r);
+	assert_int_equal(
+	    client_authenticate(r.fd, "other", "geheim"), RC_DENIED);
+	assert_int_equal(logged(&r, "why=not-the-invoker\n"), 1);
+	assert_int_equal(client_authenticate(r.fd, "anna", "geheim"), RC_OK);
+	assert_int_equal(finish(&r), EX_OK);
+}
+
+static void
+with_root_the_broker_is_the_user_for_good(void **state)
+{
+	char path[64], text[4096] = "", wanted[128];
+	struct run r;
+	int fd;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(chown("spool", 0, 8), 0);
+	assert_int_equal(chmod("spool", 02775), 0);
+	config.spool_gid = 8;
+	write_file("spool/anna", mail);
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_OK);
+	assert_true(exists("spool/anna.lock"));
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)r.pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	snprintf(wanted, sizeof(wanted), "\nUid:\t%d\t%d\t%d\t%d\n", SOMEBODY,
+	    SOMEBODY, SOMEBODY, SOMEBODY);
+	assert_non_null(strstr(text, wanted));
+	snprintf(wanted, sizeof(wanted), "\nGid:\t%d\t%d\t%d\t%d\n", SOMEBODY,
+	    SOMEBODY, 8, SOMEBODY);
+	assert_non_null(strstr(text, wanted));
+	assert_non_null(strstr(text, "\nCapEff:\t0000000000000000\n"));
+	assert_non_null(strstr(text, "\nCapPrm:\t0000000000000000\n"));
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	assert_false(exists("spool/anna.lock"));
+	assert_int_equal(finish(&r), EX_OK);
+	assert_int_equal(chmod("spool", 0755), 0);
+	assert_int_equal(chown("spool", uid, gid), 0);
+}
+
+static void
+names_and_texts_are_quoted_in_the_log(void **state)
+{
+	struct run r;
+
+	(void)state;
+	start(&r);
+	client_log(r.fd, "a\nb\001c\177d\303e");
+	assert_int_equal(
+	    client_authenticate(r.fd, "a\"b\ns why=x\r", "y"), RC_DENIED);
+	assert_int_equal(
+	    logged(&r, "user=\"a\\x22b\\x0as why=x\\x0d\" addr="), 1);
+	assert_int_equal(logged(&r, "a?b?c?d?e dialect=pop3 user=- addr="), 1);
+	assert_int_equal(logged(&r, "\n"), 2);
+	assert_int_equal(finish(&r), EX_OK);
+}
+
+/* -- a hostile session: the broker ends, whatever it is -- */
+
+static const int no_fds[MSG_FDS] = {0, 0};
+
+/* send_raw - one packet: the type, then n octets of body. */
+static void
+send_raw(const struct run *r, uint32_t type, const void *body, size_t n,
+    unsigned nfds)
+{
+	static unsigned char room[16384];
+	struct buf b;
+
+	assert_true(n <= sizeof(room));
+	buf_init(&b, room, sizeof(room));
+	assert_int_equal(buf_put(&b, body, n), RC_OK);
+	assert_int_equal(
+	    msg_send(r->fd, (enum msg_type)type, &b, no_fds, nfds), RC_OK);
+}
+
+/* broke - the broker has ended without an answer, and says whose fault. */
+static void
+broke(struct run *r)
+{
+	unsigned char room[64];
+	int fds[MSG_FDS];
+	struct buf b;
+	unsigned nfds;
+	uint32_t type;
+
+	buf_init(&b, room, sizeof(room));
+	assert_int_equal(msg_receive(r->fd, &type, &b, fds, &nfds), RC_EOF);
+	assert_int_equal(logged(r, "event=end why=bug addr=192.0.2.1\n"), 1);
+	assert_int_equal(finish(r), EX_SOFTWARE);
+	assert_false(exists("spool/anna.lock"));
+}
+
+static void
+hostile(uint32_t type, const void *body, size_t n, unsigned nfds)
+{
+	struct run r;
+
+	start(&r);
+	send_raw(&r, type, body, n, nfds);
+	broke(&r);
+}
+
+static void
+unknown_types_end_it(void **state)
+{
+	static const uint32_t types[] = {0, 1, 3, 5, 7, 9, 11, MSG_END, 12, 100,
+	    0x10002, 0x80000002, 0xffffffff};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		hostile(types[i], "", 0, 0);
+}
+
+static void
+requests_before_the_login_end_it(void **state)
+{
+	(void)state;
+	hostile(MSG_OPEN, "\0\0\0\0", 4, 0);
+	hostile(MSG_LOCK, "", 0, 0);
+	hostile(MSG_UNLOCK, "", 0, 0);
+}
+
+static void
+malformed_logins_end_it(void **state)
+{
+	static const struct {
+		const char *octets;
+		size_t n;
+	} bodies[] = {
+	    {"", 0},
+	    {"\1\0\0\0a", 5},             /* one text */
+	    {"\1\0\0\0a\1\0\0\0", 9},     /* cut short */
+	    {"\1\0\0\0a\1\0\0\0bX", 11},  /* something behind */
+	    {"\1\0\0\0a\2\0\0\0b\0", 11}, /* NUL within */
+	    {"\2\0\0\0a\0\1\0\0\0b", 11},
+	    {"\377\377\377\377a\1\0\0\0b", 10}, /* absurd lengths */
+	    {"\0\0\0\200a\1\0\0\0b", 10},
+	    {"\1\0\0\0a\377\377\377\177b", 10},
+	    {"\1\0\0", 3},
+	};
+	static char much[16000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
+		hostile(MSG_AUTHENTICATE, bodies[i].octets, bodies[i].n, 0);
+	/* Longer than any name and secret; than any frame. */
+	memset(much, 'a', sizeof(much));
+	memcpy(much, "\1\2\0\0", 4);
+	memcpy(much + 4 + 513, "\1\0\0\0", 4);
+	hostile(MSG_AUTHENTICATE, much, 4 + 513 + 5, 0);
+	hostile(MSG_AUTHENTICATE, much, 2 * (AUTH_SECRET_OCTETS + 4) + 1, 0);
+	hostile(MSG_AUTHENTICATE, much, sizeof(much), 0);
+	hostile(MSG_LOG, much, sizeof(much), 0);
+}
+
+static void
+descriptors_from_the_session_end_it(void **state)
+{
+	(void)state;
+	hostile(MSG_AUTHENTICATE, "\1\0\0\0a\1\0\0\0b", 10, 1);
+	hostile(MSG_LOG, "\1\0\0\0a", 5, 2);
+}
+
+static void
+malformed_log_lines_end_it(void **state)
+{
+	(void)state;
+	hostile(MSG_LOG, "", 0, 0);
+	hostile(MSG_LOG, "\2\0\0\0a", 5, 0);
+	hostile(MSG_LOG, "\1\0\0\0ab", 6, 0);
+	hostile(MSG_LOG, "\2\0\0\0a\0", 6, 0);
+}
+
+static void
+requests_may_come_so_often_and_no_more(void **state)
+{
+	struct run r;
+
+	(void)state;
+	start(&r);
+	for (unsigned i = 0; i < 4; i++)
+		client_log(r.fd, "line");
+	send_raw(&r, MSG_LOG, "\1\0\0\0a", 5, 0);
+	broke(&r);
+	log_in(&r);
+	send_raw(&r, MSG_AUTHENTICATE, "\1\0\0\0a\1\0\0\0b", 10, 0);
+	broke(&r);
+	log_in(&r);
+	send_raw(&r, MSG_LOCK, "", 0, 0);
+	broke(&r);
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_OK);
+	send_raw(&r, MSG_OPEN, "\0\0\0\0", 4, 0);
+	broke(&r);
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_OK);
+	assert_int_equal(client_lock(r.fd), RC_OK);
+	send_raw(&r, MSG_LOCK, "", 0, 0);
+	broke(&r);
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_OK);
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	send_raw(&r, MSG_UNLOCK, "", 0, 0);
+	broke(&r);
+}
+
+/* With the locks held: they are given up all the same. */
+static void
+malformed_requests_after_the_login_end_it(void **state)
+{
+	static const struct {
+		uint32_t type;
+		const char *octets;
+		size_t n;
+	} opened[] = {{MSG_LOCK, "x", 1}, {MSG_UNLOCK, "\0\0\0\0", 4},
+	    {MSG_OPEN_ANS, "", 0}, {MSG_LOCK_ANS, "\0\0\0\0\0\0\0\0", 8},
+	    {MSG_OPEN, "\0\0\0\0", 4}};
+	struct run r;
+
+	(void)state;
+	write_file("spool/anna", mail);
+	log_in(&r);
+	send_raw(&r, MSG_OPEN, "\0\0\0\0\0", 5, 0);
+	broke(&r);
+	log_in(&r);
+	send_raw(&r, MSG_OPEN, "\1\0\0\0\0", 5, 0);
+	broke(&r);
+	for (size_t i = 0; i < sizeof(opened) / sizeof(opened[0]); i++) {
+		log_in(&r);
+		assert_int_equal(open_it(&r), RC_OK);
+		assert_true(exists("spool/anna.lock"));
+		send_raw(&r, opened[i].type, opened[i].octets, opened[i].n, 0);
+		broke(&r);
+	}
+}
+
+/* Whoever speaks while the answer is due breaks the protocol. */
+static void
+a_second_request_during_the_delay_ends_it(void **state)
+{
+	struct run r;
+
+	(void)state;
+	start(&r);
+	send_raw(&r, MSG_AUTHENTICATE, "\1\0\0\0a\1\0\0\0b", 10, 0);
+	send_raw(&r, MSG_AUTHENTICATE, "\1\0\0\0a\1\0\0\0b", 10, 0);
+	broke(&r);
+}
+
+static void
+other_mailboxes_are_not_known_yet(void **state)
+{
+	int mbox, notes;
+	struct run r;
+
+	(void)state;
+	write_file("spool/other", mail);
+	log_in(&r);
+	assert_int_equal(
+	    client_open(r.fd, "../spool/other", &mbox, &notes), RC_NOSUCH);
+	assert_int_equal(finish(&r), EX_OK);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define FRESH(f) cmocka_unit_test_setup(f, set_up)
+	    FRESH(a_session_from_login_to_end),
+	    FRESH(an_absent_mailbox_is_an_empty_one),
+	    FRESH(without_state_there_is_none),
+	    FRESH(a_foreign_state_file_is_left_alone),
+	    FRESH(what_is_no_plain_file_is_refused),
+	    FRESH(anothers_file_is_refused),
+	    FRESH(a_fresh_dotlock_is_waited_for_and_respected),
+	    FRESH(an_fcntl_lock_is_waited_for_and_respected),
+	    FRESH(a_lock_that_goes_away_is_taken),
+	    FRESH(a_second_session_is_busy_until_the_first_ends),
+	    FRESH(a_dead_session_leaves_no_lock),
+	    FRESH(the_sessions_status_is_the_programs),
+	    FRESH(a_replaced_mailbox_has_changed),
+	    FRESH(sigterm_ends_it_at_once),
+	    FRESH(sigterm_ends_the_wait_for_a_lock),
+	    FRESH(a_session_that_leaves_ends_the_wait_for_a_lock),
+	    FRESH(sigterm_waits_for_the_locks),
+	    FRESH(refusals_take_one_two_and_three_seconds),
+	    FRESH(databases_that_cannot_be_read_say_so),
+	    FRESH(without_root_others_are_refused),
+	    FRESH(with_root_the_broker_is_the_user_for_good),
+	    FRESH(names_and_texts_are_quoted_in_the_log),
+	    FRESH(unknown_types_end_it),
+	    FRESH(requests_before_the_login_end_it),
+	    FRESH(malformed_logins_end_it),
+	    FRESH(descriptors_from_the_session_end_it),
+	    FRESH(malformed_log_lines_end_it),
+	    FRESH(requests_may_come_so_often_and_no_more),
+	    FRESH(malformed_requests_after_the_login_end_it),
+	    FRESH(a_second_request_during_the_delay_ends_it),
+	    FRESH(other_mailboxes_are_not_known_yet),
+	};
+
+	return cmocka_run_group_tests(tests, make_dirs, remove_dirs);
+}

@@ -1,0 +1,358 @@
+/* client - what the session makes of the broker's answers, above all of those
+ * that no broker of ours would give. The answer lies in the socket before the
+ * question is asked, so one process plays both. */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+/* clang-format on */
+#include "auth/auth.h"
+#include "priv/client.h"
+#include "priv/msg.h"
+#include "priv/peer.h"
+#include "sys/io.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SESSION, BROKER };
+
+static int pair[2];
+static unsigned open_before;
+
+static unsigned
+count_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	if (peer_pair(pair) != RC_OK)
+		return -1;
+	open_before = count_fds();
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	unsigned now = count_fds();
+
+	(void)state;
+	close(pair[SESSION]);
+	close(pair[BROKER]);
+	return now == open_before ? 0 : -1;
+}
+
+/* put - an answer of n numbers and nfds descriptors. */
+static void
+put(enum msg_type type, const uint32_t *numbers, size_t n, unsigned nfds)
+{
+	const int fds[MSG_FDS] = {pair[BROKER], pair[BROKER]};
+	unsigned char room[64];
+	struct buf b;
+
+	buf_init(&b, room, sizeof(room));
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(buf_put_u32(&b, numbers[i]), RC_OK);
+	assert_int_equal(msg_send(pair[BROKER], type, &b, fds, nfds), RC_OK);
+}
+
+/* asked - takes the question that was asked: its type, its body in b. */
+static uint32_t
+asked(struct buf *b)
+{
+	int fds[MSG_FDS];
+	unsigned nfds;
+	uint32_t type;
+
+	assert_int_equal(
+	    msg_receive(pair[BROKER], &type, b, fds, &nfds), RC_OK);
+	assert_int_equal(nfds, 0);
+	return type;
+}
+
+static enum rc
+open_it(int *mbox_fd, int *state_fd)
+{
+	*mbox_fd = *state_fd = -77;
+	return client_open(pair[SESSION], "", mbox_fd, state_fd);
+}
+
+static void
+authenticate_asks_with_both_texts(void **state)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	char text[32];
+	struct buf b;
+
+	(void)state;
+	put(MSG_AUTHENTICATE_ANS, (const uint32_t[]){RC_OK, 0}, 2, 0);
+	assert_int_equal(
+	    client_authenticate(pair[SESSION], "anna", "a b"), RC_OK);
+	buf_init(&b, room, sizeof(room));
+	assert_int_equal(asked(&b), MSG_AUTHENTICATE);
+	assert_int_equal(buf_get_text(&b, text, sizeof(text)), RC_OK);
+	assert_string_equal(text, "anna");
+	assert_int_equal(buf_get_text(&b, text, sizeof(text)), RC_OK);
+	assert_string_equal(text, "a b");
+	assert_int_equal(buf_get_end(&b), RC_OK);
+}
+
+static void
+every_answer_comes_through(void **state)
+{
+	(void)state;
+	for (uint32_t rc = 0; rc < RC_COUNT; rc++) {
+		put(MSG_AUTHENTICATE_ANS, (const uint32_t[]){rc, 0}, 2, 0);
+		assert_int_equal(
+		    client_authenticate(pair[SESSION], "a", "b"), rc);
+		put(MSG_LOCK_ANS, (const uint32_t[]){rc, ENOSPC}, 2, 0);
+		errno = 0;
+		assert_int_equal(client_lock(pair[SESSION]), rc);
+		assert_int_equal(errno, ENOSPC);
+		put(MSG_UNLOCK_ANS, (const uint32_t[]){rc, 0}, 2, 0);
+		assert_int_equal(client_unlock(pair[SESSION]), rc);
+	}
+}
+
+static void
+texts_that_are_too_long_are_not_even_sent(void **state)
+{
+	char text[AUTH_SECRET_OCTETS + 2];
+
+	(void)state;
+	memset(text, 'a', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	assert_int_equal(
+	    client_authenticate(pair[SESSION], text, "b"), RC_TOOLONG);
+	assert_int_equal(
+	    client_authenticate(pair[SESSION], "a", text), RC_TOOLONG);
+	text[AUTH_SECRET_OCTETS] = '\0';
+	put(MSG_AUTHENTICATE_ANS, (const uint32_t[]){RC_DENIED, 0}, 2, 0);
+	assert_int_equal(
+	    client_authenticate(pair[SESSION], text, text), RC_DENIED);
+}
+
+/* Answers that are none: RC_BUG, and no descriptor stays. */
+static void
+wrong_answers_are_refused(void **state)
+{
+	static const struct {
+		enum msg_type type;
+		uint32_t numbers[4];
+		size_t n;
+		unsigned nfds;
+	} cases[] = {
+	    {MSG_UNLOCK_ANS, {RC_OK, 0}, 2, 0},  /* to another question */
+	    {MSG_LOCK, {RC_OK, 0}, 2, 0},        /* a question */
+	    {0, {RC_OK, 0}, 2, 0},               /* no type */
+	    {MSG_END, {RC_OK, 0}, 2, 0},         /* no type either */
+	    {MSG_LOCK_ANS, {RC_COUNT, 0}, 2, 0}, /* no rc */
+	    {MSG_LOCK_ANS, {0xffffffff, 0}, 2, 0},
+	    {MSG_LOCK_ANS, {0x80000000, 0}, 2, 0},
+	    {MSG_LOCK_ANS, {RC_OK}, 1, 0}, /* cut short */
+	    {MSG_LOCK_ANS, {RC_OK}, 0, 0},
+	    {MSG_LOCK_ANS, {RC_OK, 0, 0}, 3, 0}, /* something behind it */
+	    {MSG_LOCK_ANS, {RC_OK, 0}, 2, 1},    /* with descriptors */
+	    {MSG_LOCK_ANS, {RC_OK, 0}, 2, 2},
+	    {MSG_LOCK_ANS, {RC_BUSY, 0}, 2, 2},
+	    {MSG_OPEN_ANS, {RC_OK, 0, 1, 1}, 4, 2},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		put(cases[i].type, cases[i].numbers, cases[i].n, cases[i].nfds);
+		assert_int_equal(client_lock(pair[SESSION]), RC_BUG);
+		assert_int_equal(count_fds(), open_before);
+	}
+}
+
+static void
+open_gives_the_descriptors_that_were_said(void **state)
+{
+	int mbox_fd, state_fd;
+
+	(void)state;
+	put(MSG_OPEN_ANS, (const uint32_t[]){RC_OK, 0, 0, 0}, 4, 0);
+	assert_int_equal(open_it(&mbox_fd, &state_fd), RC_OK);
+	assert_int_equal(mbox_fd, -1);
+	assert_int_equal(state_fd, -1);
+	put(MSG_OPEN_ANS, (const uint32_t[]){RC_OK, 0, 1, 0}, 4, 1);
+	assert_int_equal(open_it(&mbox_fd, &state_fd), RC_OK);
+	assert_true(mbox_fd >= 0);
+	assert_int_equal(state_fd, -1);
+	close(mbox_fd);
+	put(MSG_OPEN_ANS, (const uint32_t[]){RC_OK, 0, 0, 1}, 4, 1);
+	assert_int_equal(open_it(&mbox_fd, &state_fd), RC_OK);
+	assert_int_equal(mbox_fd, -1);
+	assert_true(state_fd >= 0);
+	close(state_fd);
+	put(MSG_OPEN_ANS, (const uint32_t[]){RC_OK, 0, 1, 1}, 4, 2);
+	assert_int_equal(open_it(&mbox_fd, &state_fd), RC_OK);
+	assert_true(mbox_fd >= 0 && state_fd >= 0 && mbox_fd != state_fd);
+	close(mbox_fd);
+	close(state_fd);
+}
+
+static void
+open_refuses_descriptors_that_do_not_fit(void **state)
+{
+	static const struct {
+		uint32_t numbers[5];
+		size_t n;
+		unsigned nfds;
+		enum rc rc;
+	} cases[] = {
+	    {{RC_OK, 0, 1, 1}, 4, 1, RC_BUG},
+	    {{RC_OK, 0, 1, 1}, 4, 0, RC_BUG},
+	    {{RC_OK, 0, 1, 0}, 4, 2, RC_BUG},
+	    {{RC_OK, 0, 0, 0}, 4, 1, RC_BUG},
+	    {{RC_OK, 0, 2, 0}, 4, 2, RC_BUG},
+	    {{RC_OK, 0, 0xffffffff, 2}, 4, 1, RC_BUG},
+	    {{RC_OK, 0, 1}, 3, 1, RC_BUG},
+	    {{RC_OK, 0}, 2, 2, RC_BUG},
+	    {{RC_OK, 0, 1, 0, 0}, 5, 1, RC_BUG},
+	    {{RC_BUSY, 0, 1, 1}, 4, 2, RC_BUSY},
+	    {{RC_COUNT, 0, 1, 1}, 4, 2, RC_BUG},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int mbox_fd, state_fd;
+
+		put(MSG_OPEN_ANS, cases[i].numbers, cases[i].n, cases[i].nfds);
+		assert_int_equal(open_it(&mbox_fd, &state_fd), cases[i].rc);
+		assert_int_equal(mbox_fd, -77);
+		assert_int_equal(state_fd, -77);
+		assert_int_equal(count_fds(), open_before);
+	}
+}
+
+static void
+a_mailbox_name_that_does_not_fit_is_too_long(void **state)
+{
+	static char name[MSG_BODY_OCTETS];
+	int mbox_fd, state_fd;
+
+	(void)state;
+	memset(name, 'a', sizeof(name) - 1);
+	assert_int_equal(
+	    client_open(pair[SESSION], name, &mbox_fd, &state_fd), RC_TOOLONG);
+}
+
+static void
+an_overlong_answer_is_refused(void **state)
+{
+	static unsigned char much[2 * MSG_BODY_OCTETS] = {MSG_LOCK_ANS};
+
+	(void)state;
+	assert_int_equal(
+	    send(pair[BROKER], much, sizeof(much), 0), (ssize_t)sizeof(much));
+	assert_int_equal(client_lock(pair[SESSION]), RC_BUG);
+	assert_int_equal(send(pair[BROKER], much, 3, 0), 3);
+	assert_int_equal(client_lock(pair[SESSION]), RC_BUG);
+}
+
+static void
+a_broker_that_is_gone_is_the_end(void **state)
+{
+	int mbox_fd, state_fd, client[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
+	close(pair[BROKER]);
+	assert_int_equal(client_authenticate(pair[SESSION], "a", "b"), RC_EOF);
+	assert_int_equal(open_it(&mbox_fd, &state_fd), RC_EOF);
+	assert_int_equal(client_lock(pair[SESSION]), RC_EOF);
+	assert_int_equal(client_unlock(pair[SESSION]), RC_EOF);
+	client_log(pair[SESSION], "%s", "nobody hears this");
+	assert_int_equal(
+	    client_wait(pair[SESSION], client[0], io_now_ms() + 5000), RC_EOF);
+	close(client[0]);
+	close(client[1]);
+	pair[BROKER] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void
+the_wait_ends_for_octets_and_for_time(void **state)
+{
+	int64_t start = io_now_ms();
+	int client[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
+	assert_int_equal(
+	    client_wait(pair[SESSION], client[0], start + 60), RC_TIMEOUT);
+	assert_true(io_now_ms() >= start + 60);
+	assert_int_equal(write(client[1], "x", 1), 1);
+	assert_int_equal(
+	    client_wait(pair[SESSION], client[0], io_now_ms() + 5000), RC_OK);
+	/* No octet moves a deadline. */
+	assert_int_equal(
+	    client_wait(pair[SESSION], client[0], io_now_ms()), RC_TIMEOUT);
+	/* A broker that speaks unasked is none of ours. */
+	put(MSG_LOCK_ANS, (const uint32_t[]){RC_OK, 0}, 2, 0);
+	assert_int_equal(
+	    client_wait(pair[SESSION], client[0], io_now_ms() + 5000), RC_EOF);
+	close(client[0]);
+	close(client[1]);
+}
+
+static void
+log_lines_are_sent_without_an_answer(void **state)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	char text[2048], much[3000];
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, room, sizeof(room));
+	client_log(pair[SESSION], "event=%s n=%d", "test", 7);
+	assert_int_equal(asked(&b), MSG_LOG);
+	assert_int_equal(buf_get_text(&b, text, sizeof(text)), RC_OK);
+	assert_string_equal(text, "event=test n=7");
+	memset(much, 'a', sizeof(much) - 1);
+	much[sizeof(much) - 1] = '\0';
+	client_log(pair[SESSION], "%s", much);
+	assert_int_equal(asked(&b), MSG_LOG);
+	assert_int_equal(buf_get_text(&b, text, sizeof(text)), RC_OK);
+	assert_true(strlen(text) > 1000 && strlen(text) < 1024);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define IN_A_PAIR(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	    IN_A_PAIR(authenticate_asks_with_both_texts),
+	    IN_A_PAIR(every_answer_comes_through),
+	    IN_A_PAIR(texts_that_are_too_long_are_not_even_sent),
+	    IN_A_PAIR(wrong_answers_are_refused),
+	    IN_A_PAIR(open_gives_the_descriptors_that_were_said),
+	    IN_A_PAIR(open_refuses_descriptors_that_do_not_fit),
+	    IN_A_PAIR(a_mailbox_name_that_does_not_fit_is_too_long),
+	    IN_A_PAIR(an_overlong_answer_is_refused),
+	    IN_A_PAIR(a_broker_that_is_gone_is_the_end),
+	    IN_A_PAIR(the_wait_ends_for_octets_and_for_time),
+	    IN_A_PAIR(log_lines_are_sent_without_an_answer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,291 @@
+/* peer - who is at the other end: sockets of every family, launchers' words. */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+/* clang-format on */
+#include "priv/peer.h"
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+static int
+set_up(void **state)
+{
+	(void)state;
+	unsetenv("TCPREMOTEIP");
+	unsetenv("REMOTE_HOST");
+	unsetenv("REMOTE_ADDR");
+	return 0;
+}
+
+/* connect_v4, connect_v6 - fds[0] is the server's end of a loopback
+ * connection; v6 listens with IPv4 addresses mapped. -1: no such network. */
+static int
+listen_at(int s, const struct sockaddr *a, socklen_t n)
+{
+	if (s < 0 || bind(s, a, n) != 0 || listen(s, 1) != 0) {
+		close(s);
+		return -1;
+	}
+	return s;
+}
+
+static unsigned
+port_of(int s)
+{
+	struct sockaddr_storage a;
+	socklen_t n = sizeof(a);
+	uint16_t port;
+
+	memset(&a, 0, sizeof(a));
+	assert_int_equal(getsockname(s, (struct sockaddr *)&a, &n), 0);
+	/* The port stands at the same place in both families. */
+	memcpy(&port, (const char *)&a + 2, sizeof(port));
+	return ntohs(port);
+}
+
+/* connect_to - from 127.0.0.1 or ::1 to the port; the accepted end. */
+static int
+connect_to(int listener, int family, int *client)
+{
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
+	int failed;
+
+	*client = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	v6.sin6_addr = in6addr_loopback;
+	v4.sin_port = v6.sin6_port = htons((uint16_t)port_of(listener));
+	if (family == AF_INET)
+		failed =
+		    connect(*client, (const struct sockaddr *)&v4, sizeof(v4));
+	else
+		failed =
+		    connect(*client, (const struct sockaddr *)&v6, sizeof(v6));
+	assert_int_equal(failed, 0);
+	return accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+}
+
+static int
+listener_v6(void)
+{
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6};
+	const int off = 0;
+	int s = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (s >= 0 &&
+	    setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) != 0)
+		return -1;
+	return listen_at(s, (const struct sockaddr *)&any, sizeof(any));
+}
+
+static int
+listener_v4(void)
+{
+	struct sockaddr_in any = {.sin_family = AF_INET};
+
+	any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return listen_at(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+	    (const struct sockaddr *)&any, sizeof(any));
+}
+
+static void
+a_tcp_client_is_named_by_its_address(void **state)
+{
+	int l = listener_v4(), client, server;
+	char name[PEER_OCTETS];
+
+	(void)state;
+	assert_true(l >= 0);
+	server = connect_to(l, AF_INET, &client);
+	/* The socket knows better than the environment. */
+	setenv("TCPREMOTEIP", "192.0.2.9", 1);
+	peer_name(server, name);
+	assert_string_equal(name, "127.0.0.1");
+	assert_int_equal(peer_port(server), port_of(l));
+	close(client);
+	close(server);
+	close(l);
+}
+
+static void
+ipv6_and_ipv4_in_its_clothes(void **state)
+{
+	int l = listener_v6(), client, server;
+	char name[PEER_OCTETS];
+
+	(void)state;
+	if (l < 0)
+		skip();
+	server = connect_to(l, AF_INET, &client);
+	peer_name(server, name);
+	assert_string_equal(name, "127.0.0.1");
+	assert_int_equal(peer_port(server), port_of(l));
+	close(client);
+	close(server);
+	server = connect_to(l, AF_INET6, &client);
+	peer_name(server, name);
+	assert_string_equal(name, "::1");
+	close(client);
+	close(server);
+	close(l);
+}
+
+/* Pipes, files, UNIX sockets: nobody is known, and nothing fails. */
+static void
+others_are_local(void **state)
+{
+	int pair[2], pipes[2], file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	const int fds[] = {-1, file};
+	char name[PEER_OCTETS];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		peer_name(fds[i], name);
+		assert_string_equal(name, "local");
+		assert_int_equal(peer_port(fds[i]), 0);
+		peer_tune(fds[i]);
+	}
+	assert_int_equal(pipe(pipes), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	peer_name(pipes[0], name);
+	assert_string_equal(name, "local");
+	peer_name(pair[0], name);
+	assert_string_equal(name, "local");
+	peer_tune(pair[0]);
+	assert_int_equal(peer_port(pair[0]), 0);
+	close(pipes[0]);
+	close(pipes[1]);
+	close(pair[0]);
+	close(pair[1]);
+	close(file);
+}
+
+static void
+the_launchers_word_counts_without_a_socket(void **state)
+{
+	static const char *const names[] = {
+	    "TCPREMOTEIP", "REMOTE_HOST", "REMOTE_ADDR"};
+	char name[PEER_OCTETS];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		setenv(names[i], "192.0.2.7", 1);
+		peer_name(-1, name);
+		assert_string_equal(name, "192.0.2.7");
+		setenv(names[i], "::ffff:192.0.2.8", 1);
+		peer_name(-1, name);
+		assert_string_equal(name, "192.0.2.8");
+		setenv(names[i], "2001:DB8:0:0::1", 1);
+		peer_name(-1, name);
+		assert_string_equal(name, "2001:db8::1");
+		unsetenv(names[i]);
+	}
+}
+
+static void
+words_that_are_no_address_are_not_believed(void **state)
+{
+	static const char *const words[] = {"", "0", "unknown", "1.2.3",
+	    "1.2.3.4.5", "1.2.3.4 why=forged", "1.2.3.4\nevent=login",
+	    "client.example.org", "%s%n", "::g", " 1.2.3.4", "[::1]",
+	    "1.2.3.256"};
+	char name[PEER_OCTETS], much[5000];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		setenv("TCPREMOTEIP", words[i], 1);
+		peer_name(-1, name);
+		assert_string_equal(name, "local");
+	}
+	memset(much, '1', sizeof(much) - 1);
+	much[sizeof(much) - 1] = '\0';
+	setenv("TCPREMOTEIP", much, 1);
+	peer_name(-1, name);
+	assert_string_equal(name, "local");
+	setenv("REMOTE_HOST", "192.0.2.1", 1); /* the next one may know */
+	peer_name(-1, name);
+	assert_string_equal(name, "192.0.2.1");
+}
+
+static int
+option(int fd, int level, int which)
+{
+	int value = -1;
+	socklen_t n = sizeof(value);
+
+	assert_int_equal(getsockopt(fd, level, which, &value, &n), 0);
+	return value;
+}
+
+static void
+tcp_is_tuned(void **state)
+{
+	int l = listener_v4(), client, server;
+	struct timeval t = {0};
+	socklen_t n = sizeof(t);
+
+	(void)state;
+	assert_true(l >= 0);
+	server = connect_to(l, AF_INET, &client);
+	peer_tune(server);
+	assert_true(option(server, IPPROTO_TCP, TCP_NODELAY) != 0);
+	assert_true(option(server, SOL_SOCKET, SO_KEEPALIVE) != 0);
+	assert_int_equal(option(server, IPPROTO_TCP, TCP_USER_TIMEOUT), 60000);
+	assert_true(option(server, IPPROTO_TCP, TCP_KEEPIDLE) +
+			option(server, IPPROTO_TCP, TCP_KEEPINTVL) *
+			    option(server, IPPROTO_TCP, TCP_KEEPCNT) <=
+		    60);
+	assert_int_equal(
+	    getsockopt(server, SOL_SOCKET, SO_SNDTIMEO, &t, &n), 0);
+	assert_true(t.tv_sec > 0);
+	close(client);
+	close(server);
+	close(l);
+}
+
+/* The pair keeps frames apart, and no program that is run inherits it. */
+static void
+the_pair_keeps_frames_apart(void **state)
+{
+	char octets[8];
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(peer_pair(fds), RC_OK);
+	assert_int_equal(send(fds[0], "ab", 2, 0), 2);
+	assert_int_equal(send(fds[0], "c", 1, 0), 1);
+	assert_int_equal(recv(fds[1], octets, sizeof(octets), 0), 2);
+	assert_int_equal(recv(fds[1], octets, sizeof(octets), 0), 1);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(fcntl(fds[i], F_GETFD) & FD_CLOEXEC);
+		close(fds[i]);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(
+		a_tcp_client_is_named_by_its_address, set_up),
+	    cmocka_unit_test_setup(ipv6_and_ipv4_in_its_clothes, set_up),
+	    cmocka_unit_test_setup(others_are_local, set_up),
+	    cmocka_unit_test_setup(
+		the_launchers_word_counts_without_a_socket, set_up),
+	    cmocka_unit_test_setup(
+		words_that_are_no_address_are_not_believed, set_up),
+	    cmocka_unit_test(tcp_is_tuned),
+	    cmocka_unit_test(the_pair_keeps_frames_apart),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,436 @@
+/* mbox_update_test - what is marked goes, everything else stays as it was,
+ * octet for octet: every way to mark six messages, in mailboxes of every form,
+ * with new mail behind them; and whatever fails leaves the file alone. */
+#include "spool.h"
+#include "store/mbox.h"
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#define FROM "From a@b Mon Jan  1 00:00:00 2024"
+
+enum { MESSAGES = 6 };
+
+static unsigned pwrites, ftruncates; /* calls since they were made 0 */
+
+ssize_t
+pwrite(int fd, const void *octets, size_t n, off_t at)
+{
+	pwrites++;
+	return syscall(SYS_pwrite64, fd, octets, n, at);
+}
+
+int
+ftruncate(int fd, off_t size)
+{
+	ftruncates++;
+	return (int)syscall(SYS_ftruncate, fd, size);
+}
+
+/* box - a mailbox and where its pieces begin. */
+struct box {
+	char text[2000];
+	size_t at[MESSAGES + 1]; /* the last is the end */
+};
+
+enum last { LAST_WHOLE, LAST_WITHOUT_BLANK, LAST_WITHOUT_END };
+
+static void
+add(struct box *b, size_t *n, const char *text, unsigned crlf)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '\n' && crlf)
+			b->text[(*n)++] = '\r';
+		b->text[(*n)++] = *text;
+	}
+	b->text[*n] = '\0';
+}
+
+/* make - six messages of different lengths behind lead. */
+static void
+make(struct box *b, const char *lead, unsigned crlf, enum last last)
+{
+	size_t n = 0;
+
+	add(b, &n, lead, crlf);
+	for (size_t i = 0; i < MESSAGES; i++) {
+		char message[300];
+
+		snprintf(message, sizeof(message),
+		    FROM "\nSubject: number %zu\n\n%.*s\n>From .\n.%s", i,
+		    (int)(7 * i * i),
+		    "a body that is as long as it need be to "
+		    "make a difference between messages, and "
+		    "a bit more for the longest of them, so "
+		    "that all is told",
+		    i + 1 < MESSAGES || last == LAST_WHOLE ? "\n\n"
+		    : last == LAST_WITHOUT_BLANK           ? "\n"
+							   : "");
+		b->at[i] = n;
+		add(b, &n, message, crlf);
+	}
+	b->at[MESSAGES] = n;
+}
+
+static void
+open_box(const struct spool *s, struct maildrop *d, const struct box *b)
+{
+	spool_put(s->box, b->text, b->at[MESSAGES]);
+	assert_int_equal(
+	    maildrop_open(d, &mbox_ops, spool_open(s->box, O_RDWR), -1), RC_OK);
+	assert_int_equal(d->count, MESSAGES);
+}
+
+static void
+mark(struct maildrop *d, unsigned pattern)
+{
+	for (size_t i = 0; i < MESSAGES; i++) {
+		if ((pattern >> i & 1) != 0)
+			maildrop_delete(d, i);
+	}
+}
+
+/* survivors - what of b and of new mail must be left, in out. */
+static size_t
+survivors(const struct box *b, unsigned pattern, const char *fresh, char *out)
+{
+	size_t n = b->at[0];
+
+	memcpy(out, b->text, n);
+	for (size_t i = 0; i < MESSAGES; i++) {
+		size_t len = b->at[i + 1] - b->at[i];
+
+		if ((pattern >> i & 1) != 0)
+			continue;
+		memcpy(out + n, b->text + b->at[i], len);
+		n += len;
+	}
+	/* blank lines at the end of a message go with it */
+	if ((pattern >> (MESSAGES - 1) & 1) != 0)
+		fresh += strspn(fresh, "\r\n");
+	memcpy(out + n, fresh, strlen(fresh) + 1);
+	return n + strlen(fresh);
+}
+
+static void
+every_pattern(void **state)
+{
+	static const char *const fresh[] = {"", FROM "\nnew\n\n",
+	    "\n" FROM "\nnew\n\n" FROM "\r\nnewer", "\r\n\r\n" FROM "\n\n"};
+	static const char *const leads[] = {"", "\n\n"};
+	const struct spool *s = *state;
+	struct box b;
+
+	for (unsigned form = 0; form < 2 * 3 * 4 * 2; form++) {
+		const char *more = fresh[form / 6 % 4];
+
+		make(&b, leads[form / 24], form % 2, form / 2 % 3);
+		for (unsigned pattern = 0; pattern < 1u << MESSAGES;
+		     pattern += form / 24 == 0 ? 1 : 5) {
+			struct maildrop d;
+			char want[2000];
+			size_t n = survivors(&b, pattern, more, want);
+
+			if (pattern == 0) {
+				n = b.at[MESSAGES] + strlen(more);
+				memcpy(want, b.text, b.at[MESSAGES]);
+				memcpy(
+				    want + b.at[MESSAGES], more, strlen(more));
+			}
+			open_box(s, &d, &b);
+			spool_append(s->box, more, strlen(more));
+			mark(&d, pattern);
+			assert_int_equal(mbox_update(&d), RC_OK);
+			spool_holds(s->box, want, n);
+			maildrop_close(&d);
+		}
+	}
+}
+
+/* The ids of what stays are the same in the next session, with mail that was
+ * delivered in between, behind a blank line of its own. RFC 1939 section 7. */
+static void
+ids_stay(void **state)
+{
+	static const char more[] = "\n" FROM "\nSubject: new\n\n";
+	char ids[MESSAGES][UID_TEXT_OCTETS + 1];
+	const struct spool *s = *state;
+	struct maildrop d;
+	struct box b;
+
+	for (enum last last = LAST_WITHOUT_BLANK; last <= LAST_WITHOUT_END;
+	     last++) {
+		for (unsigned pattern = 1; pattern < 1u << MESSAGES;
+		     pattern++) {
+			char id[UID_TEXT_OCTETS + 1];
+			size_t left = 0;
+
+			make(&b, "", 0, last);
+			open_box(s, &d, &b);
+			for (size_t i = 0; i < MESSAGES; i++)
+				assert_int_equal(
+				    maildrop_uid(&d, i, ids[i]), RC_OK);
+			spool_append(s->box, more, sizeof(more) - 1);
+			mark(&d, pattern);
+			assert_int_equal(mbox_update(&d), RC_OK);
+			maildrop_close(&d);
+			assert_int_equal(maildrop_open(&d, &mbox_ops,
+					     spool_open(s->box, O_RDWR), -1),
+			    RC_OK);
+			for (size_t i = 0; i < MESSAGES; i++) {
+				if ((pattern >> i & 1) != 0)
+					continue;
+				assert_int_equal(
+				    maildrop_uid(&d, left++, id), RC_OK);
+				assert_string_equal(id, ids[i]);
+			}
+			assert_int_equal(d.count, left + 1);
+			maildrop_close(&d);
+		}
+	}
+}
+
+/* Nothing marked: nothing is written, whatever became of the file. */
+static void
+nothing_marked(void **state)
+{
+	const struct spool *s = *state;
+	struct maildrop d;
+	struct box b;
+
+	make(&b, "", 0, LAST_WHOLE);
+	open_box(s, &d, &b);
+	mark(&d, 7);
+	maildrop_reset(&d);
+	pwrites = ftruncates = 0;
+	assert_int_equal(mbox_update(&d), RC_OK);
+	spool_put(s->box, "rewritten", 9);
+	assert_int_equal(mbox_update(&d), RC_OK);
+	assert_int_equal(pwrites + ftruncates, 0);
+	spool_holds(s->box, "rewritten", 9);
+	maildrop_close(&d);
+}
+
+/* A tail is cut off without a write, so that a full disk does not matter. */
+static void
+tail_is_cut(void **state)
+{
+	static const unsigned tails[] = {0x20, 0x30, 0x38, 0x3c, 0x3e, 0x3f};
+	const struct spool *s = *state;
+	struct maildrop d;
+	struct box b;
+
+	make(&b, "", 0, LAST_WHOLE);
+	for (size_t i = 0; i < MESSAGES; i++) {
+		open_box(s, &d, &b);
+		mark(&d, tails[i]);
+		pwrites = ftruncates = 0;
+		assert_int_equal(mbox_update(&d), RC_OK);
+		assert_int_equal(pwrites, 0);
+		assert_int_equal(ftruncates, 1);
+		spool_holds(s->box, b.text, b.at[MESSAGES - 1 - i]);
+		maildrop_close(&d);
+	}
+}
+
+/* The file is the same one, and whose and how it was. An emptied one stays. */
+static void
+owner_and_mode_stay(void **state)
+{
+	static const unsigned patterns[] = {0x01, 0x20, 0x3f};
+	const struct spool *s = *state;
+	struct stat before, after;
+	struct maildrop d;
+	struct box b;
+
+	make(&b, "", 0, LAST_WHOLE);
+	for (size_t i = 0; i < 3; i++) {
+		open_box(s, &d, &b);
+		assert_int_equal(fchmod(d.fd, 0660), 0);
+		if (geteuid() == 0)
+			assert_int_equal(fchown(d.fd, 65534, 8), 0);
+		maildrop_close(&d);
+		assert_int_equal(maildrop_open(&d, &mbox_ops,
+				     spool_open(s->box, O_RDWR), -1),
+		    RC_OK);
+		assert_int_equal(stat(s->box, &before), 0);
+		mark(&d, patterns[i]);
+		assert_int_equal(mbox_update(&d), RC_OK);
+		assert_int_equal(stat(s->box, &after), 0);
+		assert_int_equal(after.st_ino, before.st_ino);
+		assert_int_equal(after.st_mode, before.st_mode);
+		assert_int_equal(after.st_uid, before.st_uid);
+		assert_int_equal(after.st_gid, before.st_gid);
+		assert_int_equal(after.st_nlink, 1);
+		maildrop_close(&d);
+	}
+	assert_int_equal(after.st_size, 0);
+}
+
+/* c-client's own message is neither seen nor lost. */
+static void
+pseudo_message_stays(void **state)
+{
+	static const char pseudo[] =
+	    "From MAILER-DAEMON Mon Jan  1 00:00:00 2024\n"
+	    "Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\n"
+	    "X-IMAP: 1 2\n\ntext\n\n";
+	const struct spool *s = *state;
+	char want[2000];
+	struct box b;
+
+	make(&b, pseudo, 0, LAST_WHOLE);
+	for (unsigned pattern = 1; pattern < 1u << MESSAGES; pattern++) {
+		struct maildrop d;
+		size_t n = survivors(&b, pattern, "", want);
+
+		open_box(s, &d, &b);
+		mark(&d, pattern);
+		assert_int_equal(mbox_update(&d), RC_OK);
+		spool_holds(s->box, want, n);
+		maildrop_close(&d);
+	}
+}
+
+/* What another program did to the file stays as that program wanted it. */
+static void
+changed_by_others(void **state)
+{
+	const struct spool *s = *state;
+	struct maildrop d;
+	struct box b, other;
+
+	make(&b, "", 0, LAST_WHOLE);
+	make(&other, "", 1, LAST_WHOLE);
+	for (unsigned pattern = 1; pattern < 1u << MESSAGES; pattern += 6) {
+		open_box(s, &d, &b);
+		spool_put(s->box, other.text, other.at[MESSAGES]);
+		mark(&d, pattern);
+		pwrites = ftruncates = 0;
+		assert_int_equal(mbox_update(&d), RC_CHANGED);
+		spool_holds(s->box, other.text, other.at[MESSAGES]);
+		maildrop_close(&d);
+
+		open_box(s, &d, &b);
+		assert_int_equal(truncate(s->box, (off_t)b.at[5]), 0);
+		mark(&d, pattern);
+		assert_int_equal(mbox_update(&d), RC_CHANGED);
+		spool_holds(s->box, b.text, b.at[5]);
+		maildrop_close(&d);
+
+		/* longer, and the first messages as they were */
+		open_box(s, &d, &b);
+		spool_put(s->box, b.text, b.at[5]);
+		spool_append(s->box, other.text, other.at[MESSAGES]);
+		mark(&d, pattern);
+		assert_int_equal(mbox_update(&d), RC_CHANGED);
+		assert_int_equal(pwrites + ftruncates, 0);
+		maildrop_close(&d);
+	}
+}
+
+static void
+read_only_descriptor(void **state)
+{
+	static const unsigned patterns[] = {0x01, 0x20, 0x3f, 0x15};
+	const struct spool *s = *state;
+	struct box b;
+
+	make(&b, "", 0, LAST_WHOLE);
+	for (size_t i = 0; i < 4; i++) {
+		struct maildrop d;
+
+		spool_put(s->box, b.text, b.at[MESSAGES]);
+		assert_int_equal(maildrop_open(&d, &mbox_ops,
+				     spool_open(s->box, O_RDONLY), -1),
+		    RC_OK);
+		mark(&d, patterns[i]);
+		errno = 0;
+		assert_int_equal(mbox_update(&d), RC_IO);
+		assert_true(errno == EBADF || errno == EINVAL);
+		spool_holds(s->box, b.text, b.at[MESSAGES]);
+		maildrop_close(&d);
+	}
+}
+
+/* limited - marks and updates in a process that may write limit octets: the
+ * result, or 100 when it went wrong otherwise. */
+static int
+limited(const struct spool *s, unsigned pattern, rlim_t limit)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct rlimit r = {limit, limit};
+		struct maildrop d;
+		enum rc rc;
+
+		signal(SIGXFSZ, SIG_IGN);
+		if (setrlimit(RLIMIT_FSIZE, &r) != 0 ||
+		    maildrop_open(&d, &mbox_ops, open(s->box, O_RDWR), -1) !=
+			RC_OK)
+			_exit(100);
+		mark(&d, pattern);
+		rc = mbox_update(&d);
+		_exit(rc == RC_IO && errno != EFBIG ? 100 : (int)rc);
+	}
+	assert_true(pid > 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* Under any file-size limit either everything is as it should be, or there is
+ * an error and everything as it was. */
+static void
+file_size_limit(void **state)
+{
+	const struct spool *s = *state;
+	char want[2000];
+	struct box b;
+
+	make(&b, "", 0, LAST_WHOLE);
+	for (unsigned pattern = 1; pattern < 1u << MESSAGES; pattern += 3) {
+		size_t n = survivors(&b, pattern, "", want);
+		size_t first = 0;
+
+		while ((pattern >> first & 1) == 0)
+			first++;
+		for (size_t limit = 0; limit < n + 90; limit += 90) {
+			/* a tail is only cut, and cutting has no limit */
+			unsigned writes = n > b.at[first] && limit < n;
+
+			spool_put(s->box, b.text, b.at[MESSAGES]);
+			assert_int_equal(
+			    limited(s, pattern, limit), writes ? RC_IO : RC_OK);
+			if (writes)
+				spool_holds(s->box, b.text, b.at[MESSAGES]);
+			else
+				spool_holds(s->box, want, n);
+		}
+	}
+}
+
+#define CASE(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, spool_make, spool_remove)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    CASE(every_pattern),
+	    CASE(ids_stay),
+	    CASE(nothing_marked),
+	    CASE(tail_is_cut),
+	    CASE(owner_and_mode_stay),
+	    CASE(pseudo_message_stays),
+	    CASE(changed_by_others),
+	    CASE(read_only_descriptor),
+	    CASE(file_size_limit),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,228 @@
+/* Tests of sys/log: foreign text that cannot forge a line, lines that say when
+ * they were cut, and errno that survives it all. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "sys/log.h"
+#include <ctype.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+/* stderr_of - what log_event writes to descriptor 2 for n octets of text. */
+static size_t
+stderr_of(const char *text, int n, char *out, size_t size)
+{
+	int ends[2], was = dup(2);
+	ssize_t got;
+
+	assert_true(was >= 0);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(dup2(ends[1], 2), 2);
+	errno = ENOTTY;
+	log_event(LOG_DEBUG, "%.*s", n, text);
+	if (errno != ENOTTY)
+		out = NULL;
+	dup2(was, 2);
+	close(was);
+	close(ends[1]);
+	assert_non_null(out); /* errno is kept */
+	got = read(ends[0], out, size - 1);
+	close(ends[0]);
+	assert_true(got >= 0);
+	out[got] = '\0';
+	return (size_t)got;
+}
+
+static void
+nothing_goes_to_stderr_unless_wanted(void **state)
+{
+	char got[64];
+
+	(void)state;
+	log_open("in.popd-test", 0);
+	assert_int_equal(stderr_of("event=test", 10, got, sizeof(got)), 0);
+}
+
+static void
+every_line_goes_to_stderr_when_wanted(void **state)
+{
+	char got[64];
+
+	(void)state;
+	log_open("in.popd-test", 1);
+	stderr_of("event=test", 10, got, sizeof(got));
+	assert_string_equal(got, "in.popd: event=test\n");
+	stderr_of("", 0, got, sizeof(got));
+	assert_string_equal(got, "in.popd: \n");
+	log_open("in.popd-test", 0);
+	assert_int_equal(stderr_of("event=test", 10, got, sizeof(got)), 0);
+}
+
+static void
+a_long_line_is_cut_and_says_so(void **state)
+{
+	char text[3 * LOG_LINE_OCTETS], got[4 * LOG_LINE_OCTETS];
+	const size_t prefix = strlen("in.popd: ");
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	log_open("in.popd-test", 1);
+	for (size_t n = LOG_LINE_OCTETS - 5; n < sizeof(text); n++) {
+		size_t len = n < LOG_LINE_OCTETS ? n : LOG_LINE_OCTETS;
+
+		assert_int_equal(stderr_of(text, (int)n, got, sizeof(got)),
+		    prefix + len + 1);
+		assert_int_equal(got[prefix + len], '\n');
+		got[prefix + len] = '\0';
+		if (n > LOG_LINE_OCTETS) {
+			assert_string_equal(got + prefix + len - 4, "a...");
+			len -= 3;
+		}
+		assert_int_equal(strspn(got + prefix, "a"), len);
+		if (n == LOG_LINE_OCTETS + 8)
+			n = sizeof(text) - 2;
+	}
+	log_open("in.popd-test", 0);
+}
+
+/* A reader of descriptor 2 that is gone stops nobody. */
+static void
+errno_is_kept_when_stderr_fails(void **state)
+{
+	int ends[2], was = dup(2), after;
+
+	(void)state;
+	assert_true(was >= 0);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(dup2(ends[1], 2), 2);
+	close(ends[0]);
+	close(ends[1]);
+	log_open("in.popd-test", 1);
+	errno = E2BIG;
+	log_event(LOG_DEBUG, "event=test");
+	after = errno;
+	assert_int_equal(dup2(was, 2), 2);
+	close(was);
+	log_open("in.popd-test", 0);
+	assert_int_equal(after, E2BIG);
+}
+
+static void
+every_octet_is_quoted_right(void **state)
+{
+	char got[8], wanted[8];
+
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		const char text = (char)(unsigned char)c;
+
+		if (c < 0x20 || c > 0x7e || c == '"' || c == '\\')
+			snprintf(
+			    wanted, sizeof(wanted), "\"\\x%02x\"", (unsigned)c);
+		else
+			snprintf(wanted, sizeof(wanted), "\"%c\"", c);
+		assert_ptr_equal(log_quote(got, sizeof(got), &text, 1), got);
+		assert_string_equal(got, wanted);
+	}
+}
+
+static void
+a_line_cannot_be_forged(void **state)
+{
+	static const char text[] = "x\" addr=1.2.3.4\nevent=login\0\x1b[2J\\x";
+	char got[128];
+
+	(void)state;
+	log_quote(got, sizeof(got), text, sizeof(text) - 1);
+	assert_string_equal(got, "\"x\\x22 addr=1.2.3.4\\x0aevent=login\\x00"
+				 "\\x1b[2J\\x5cx\"");
+	log_quote(got, sizeof(got), "", 0);
+	assert_string_equal(got, "\"\"");
+}
+
+/* At every size: the quotes stand, nothing is cut inside an escape, and no
+ * octet is written behind the end (which a sanitizer sees). */
+static void
+a_quoted_text_is_cut_at_any_size(void **state)
+{
+	static const char text[] = "ab\ncd\"\\\xff yz";
+	static const char *const units[] = {"a", "b", "\\x0a", "c", "d",
+	    "\\x22", "\\x5c", "\\xff", " ", "y", "z"};
+	const size_t count = sizeof(units) / sizeof(units[0]);
+
+	(void)state;
+	assert_int_equal(sizeof(text) - 1, count);
+	for (size_t size = 3; size < 48; size++) {
+		char *got = malloc(size), wanted[64] = "\"";
+		size_t len = 1;
+
+		assert_non_null(got);
+		for (size_t i = 0; i < count; i++) {
+			size_t n = strlen(units[i]);
+
+			if (len + n + 1 > size - 1)
+				break;
+			memcpy(wanted + len, units[i], n);
+			len += n;
+		}
+		memcpy(wanted + len, "\"", 2);
+		log_quote(got, size, text, count);
+		assert_string_equal(got, wanted);
+		free(got);
+	}
+}
+
+static void
+a_quoted_name_fits_four_times_over(void **state)
+{
+	char text[64], got[4 * sizeof(text) + 3];
+
+	(void)state;
+	memset(text, 1, sizeof(text));
+	log_quote(got, sizeof(got), text, sizeof(text));
+	assert_int_equal(strlen(got), sizeof(got) - 1);
+	assert_true(isxdigit((unsigned char)got[sizeof(got) - 3]));
+}
+
+static void
+why_is_errno_for_io_and_a_word_for_the_rest(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < RC_COUNT; i++) {
+		errno = ENOSPC;
+		if (i == RC_IO)
+			assert_string_equal(
+			    log_why(RC_IO), "No space left on device");
+		else
+			assert_string_equal(
+			    log_why((enum rc)i), rc_name((enum rc)i));
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(nothing_goes_to_stderr_unless_wanted),
+	    cmocka_unit_test(every_line_goes_to_stderr_when_wanted),
+	    cmocka_unit_test(a_long_line_is_cut_and_says_so),
+	    cmocka_unit_test(errno_is_kept_when_stderr_fails),
+	    cmocka_unit_test(every_octet_is_quoted_right),
+	    cmocka_unit_test(a_line_cannot_be_forged),
+	    cmocka_unit_test(a_quoted_text_is_cut_at_any_size),
+	    cmocka_unit_test(a_quoted_name_fits_four_times_over),
+	    cmocka_unit_test(why_is_errno_for_io_and_a_word_for_the_rest),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
