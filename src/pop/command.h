@@ -9,7 +9,9 @@
 enum {
 	ST_SAME = 0, /* as a next state: stay */
 	ST_AUTHORIZATION = 1u << 0,
-	ST_CLOSED = 1u << 1
+	ST_NAMED = 1u << 1,     /* USER was given, PASS is awaited */
+	ST_LOGGED_IN = 1u << 2, /* TRANSACTION, MBOX, or whatever follows */
+	ST_CLOSED = 1u << 3
 };
 
 struct command {
