@@ -55,13 +55,14 @@ static enum rc
 open_folder(struct session *s, const char *name)
 {
 	char plain[SESSION_MAILBOX_OCTETS];
-	enum rc rc = RC_NOSUCH;
+	enum rc rc;
 
 	if (strlen(name) >= sizeof(plain))
 		return RC_NOSUCH;
 	memcpy(plain, name, strlen(name) + 1);
-	if (args_unquote(plain) == RC_OK && plain[0] != '\0')
-		rc = session_open(s, plain);
+	if (args_unquote(plain) != RC_OK) /* its last backslash quotes nothing */
+		return session_open(s, name);
+	rc = session_open(s, plain);
 	if (rc == RC_NOSUCH && strcmp(plain, name) != 0)
 		rc = session_open(s, name);
 	return rc;
@@ -115,22 +116,21 @@ read_message(struct session *s, const struct args *a)
 	return length(s);
 }
 
-/* RETR: the octets and nothing around them. To ask for none closes. */
+/* RETR: the octets and nothing around them. Where there are none to send, or
+ * none of those that were announced, it closes: a line would be read as data.
+ */
 static enum rc
 retr(struct session *s, const struct args *a)
 {
 	uint64_t before = reply_octets(&s->out), octets = octets_of(s);
-	enum rc rc;
+	enum rc rc = octets > 0 ? s->drop.ops->check(&s->drop) : RC_OK;
 
 	(void)a;
-	if (octets == 0) {
+	if (octets == 0 || rc != RC_OK) {
 		s->state = ST_CLOSED;
-		s->why = "nothing-to-send";
+		s->why = octets == 0 ? "nothing-to-send" : rc_name(rc);
 		return RC_OK;
 	}
-	rc = s->drop.ops->check(&s->drop);
-	if (rc != RC_OK)
-		return rc;
 	s->retrieved++;
 	reply_body(&s->out);
 	rc = session_send(s, (size_t)s->current - 1, reply_counted, NULL, NULL);

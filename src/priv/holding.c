@@ -17,11 +17,14 @@ enum rc
 holding_begin(struct holding *h, const struct place *place,
     const struct account *who, gid_t spool_gid)
 {
+	enum rc rc;
+
 	holding_init(h);
 	h->place = *place;
 	h->who = who;
 	h->spool_gid = place->is_spool ? spool_gid : CRED_NO_GROUP;
-	return lock_init(&h->lock, place->dirfd, place->name);
+	rc = lock_init(&h->lock, place->dirfd, place->name);
+	return rc == RC_TOOLONG && !place->is_spool ? RC_NOSUCH : rc;
 }
 
 enum rc

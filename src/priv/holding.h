@@ -19,7 +19,7 @@ struct holding {
 void holding_init(struct holding *h);
 
 /* holding_begin - makes h ready for place, which it takes over. RC_TOOLONG: no
- * dotlock of that name can be. */
+ * dotlock of that name can be; RC_NOSUCH: nor of that folder's. */
 enum rc holding_begin(struct holding *h, const struct place *place,
     const struct account *who, gid_t spool_gid) MUST_CHECK;
 
