@@ -14,12 +14,18 @@ like "$headers" 'BIND_NOW|FLAGS_1.*NOW' "full RELRO: bound at start"
 like "$headers" '^ +GNU_STACK .* RW +0x' "no executable stack"
 is "$(printf '%s\n' "$headers" | grep -cE '^ +LOAD .*RWE')" 0 \
 	"nothing is writable and executable"
+if nm "$popd" | grep -q __asan_init; then
+	# It adds variables of its own, and its search for leaks fails in a process
+	# that has given up root.
+	skip "the rest" "built with AddressSanitizer"
+	finish
+fi
 # What may be written to while it runs. A longer list needs a reason.
 # (.data.rel.ro is written to by the loader alone.)
 is "$(objdump -t "$B/libpopd.a" "$B/src/main.o" |
 	awk 'match($0, / O (\.data|\.bss|\*COM\*)[.a-z_0-9]*\t/) &&
 			$0 !~ / \.data\.rel\.ro/ {
-		sub(/\.[0-9]+$/, "", $NF); print $NF }' | sort | tr '\n' ' ')" \
+		sub(/\.[0-9]+$/, "", $NF); sub(/^.*\./, "", $NF); print $NF }' | sort | tr '\n' ' ')" \
 	"log_to_stderr path stop " "writable globals"
 
 if ! is_root; then
