@@ -13,7 +13,8 @@ of_errno(void)
 {
 	if (errno == ENOENT || errno == ENOTDIR)
 		return RC_NOSUCH;
-	if (errno == EACCES || errno == EPERM || errno == ELOOP)
+	if (errno == EACCES || errno == EPERM || errno == ELOOP ||
+	    errno == EROFS)
 		return RC_DENIED;
 	return RC_IO;
 }
@@ -91,10 +92,13 @@ enum rc
 file_make_dir(
     int dirfd, const char *name, mode_t mode, uid_t uid, gid_t gid, int *fd)
 {
-	/* Mode 0400 marks a directory that is not finished, so that the next
-	 * one to come finishes it when a kill stops us in between. */
+	/* A directory that is not finished has mode 0400, or the right one and
+	 * the wrong owner, us; a kill may stop us in between, and the next one
+	 * to come finishes it. The mode goes first: afterwards it would take a
+	 * capability to change it. */
 	const mode_t unfinished = S_IRUSR;
 	struct stat st;
+	mode_t is;
 	int f;
 
 	if (mkdirat(dirfd, name, unfinished) != 0 && errno != EEXIST)
@@ -107,12 +111,13 @@ file_make_dir(
 		file_close(&f);
 		return RC_IO;
 	}
-	if ((st.st_mode & 0777) == unfinished &&
-	    (st.st_uid == geteuid() || st.st_uid == uid) &&
-	    (fchown(f, uid, gid) != 0 || fchmod(f, mode) != 0 ||
+	is = st.st_mode & 07777;
+	if (st.st_uid == geteuid() &&
+	    (is == unfinished || (is == mode && st.st_uid != uid)) &&
+	    (fchmod(f, mode) != 0 || fchown(f, uid, gid) != 0 ||
 		fstat(f, &st) != 0)) {
 		file_close(&f);
-		return RC_IO;
+		return of_errno();
 	}
 	if (st.st_uid != uid || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
 		file_close(&f);

@@ -202,7 +202,11 @@ else
 fi
 
 # ---- mutt, which wants a terminal
-if have mutt script && script -qec true /dev/null >/dev/null 2>&1; then
+if ! have mutt script; then
+	skip mutt "not installed"
+elif ! have_terminals; then
+	skip mutt "no terminal to be had: nothing is mounted at /dev/pts"
+else
 	# run_mutt KEYS
 	run_mutt() {
 		owned "$home/muttrc" <<-X
@@ -230,8 +234,6 @@ if have mutt script && script -qec true /dev/null >/dev/null 2>&1; then
 	same "mutt: the mail is the same again" --drop Content-Length \
 		--drop Lines --end-header "$home/mutt.moved/new/"*
 	none_left mutt
-else
-	skip mutt "not installed, or no terminal to be had"
 fi
 
 # ---- Python's poplib

@@ -4,7 +4,8 @@
 # As root, and where the kernel lets us, the test runs in a mount namespace of
 # its own with private copies of what it changes: /etc (where useradd writes),
 # the spool, the state directory. Elsewhere it uses the system's and clears up.
-# Gives make_user, fill, free_port, wait_port, wait_for, background, and syslog.
+# Gives make_user, fill, free_port, wait_port, wait_for, background, syslog and
+# have_terminals.
 # shellcheck shell=sh
 if [ "$(id -u)" -eq 0 ] && [ -z "${TEST_NAMESPACE-}" ]; then
 	TEST_NAMESPACE=none
@@ -35,6 +36,16 @@ private_places() {
 	mkdir -p "$state" && mkdir -m 0711 "$tmp/state" &&
 		mount --bind "$tmp/state" "$state" || exit 1
 	at_end "umount $state; umount /var/mail; umount /etc"
+}
+
+# have_terminals: whether there are pseudo-terminals. A bare root has nothing
+# mounted where they are; then they are, until the end.
+have_terminals() {
+	if [ -d /dev/pts ] && [ ! -e /dev/pts/ptmx ]; then
+		mount -t devpts -o newinstance,ptmxmode=0666 devpts /dev/pts \
+			2>/dev/null && at_end "umount /dev/pts"
+	fi
+	script -qec true /dev/null >/dev/null 2>&1
 }
 
 # make_user: a system user $user with the password $password and an empty

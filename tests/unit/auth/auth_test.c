@@ -8,6 +8,7 @@
 /* clang-format on */
 #include "auth/auth.h"
 #include <crypt.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,6 +19,23 @@
 enum { UID = 1234, GID = 567, MIN_UID = 100 };
 
 static struct crypt_data work;
+static unsigned hashes;                /* how often crypt_rn was called */
+static char hashed[CRYPT_OUTPUT_SIZE]; /* the setting of the last call */
+
+/* crypt_rn - the real one, and counted. */
+char *
+crypt_rn(const char *phrase, const char *setting, void *data, int size)
+{
+	union {
+		void *found;
+		char *(*call)(const char *, const char *, void *, int);
+	} real = {.found = dlsym(RTLD_NEXT, "crypt_rn")};
+
+	assert_non_null(real.found);
+	hashes++;
+	snprintf(hashed, sizeof(hashed), "%s", setting);
+	return real.call(phrase, setting, data, size);
+}
 
 /* hash_of - password under a fresh salt of that kind, or NULL when the library
  * does not make it. Static storage. */
@@ -183,6 +201,83 @@ a_truncated_hash_lets_nobody_in(void **state)
 	check_truncated(hash_of("$1$", 0, "Sesam, open!"));
 	check_truncated(hash_of("", 0, "Sesam, open!"));
 	check_truncated(hash_of("$2b$", 4, "Sesam, open!"));
+}
+
+/* A hash that differs in one octet, wherever, is another one. */
+static void
+every_octet_of_a_hash_counts(void **state)
+{
+	char hash[CRYPT_OUTPUT_SIZE];
+	const char *why;
+	size_t n, from;
+
+	(void)state;
+	snprintf(
+	    hash, sizeof(hash), "%s", hash_of("$5$", 1000, "Sesam, open!"));
+	n = strlen(hash);
+	from = (size_t)(strrchr(hash, '$') - hash) + 1;
+	assert_true(n - from == 43);
+	for (size_t i = from; i < n; i++) {
+		char was = hash[i];
+
+		hash[i] = was == '.' ? '/' : '.';
+		refuse("Sesam, open!", hash, "bad-password");
+		hash[i] = was;
+	}
+	/* And one octet more. */
+	hash[n] = '.';
+	hash[n + 1] = '\0';
+	assert_int_equal(
+	    ask_as("anna", "Sesam, open!", hash, UID, GID, &why), RC_DENIED);
+}
+
+/* Whoever is refused costs one hash, of the account's own kind if it has one,
+ * so that time does not tell why. */
+static void
+every_refusal_costs_one_hash(void **state)
+{
+	const struct {
+		const char *user, *password, *mark;
+		unsigned uid;
+		unsigned own; /* the hash is of the account's kind */
+	} cases[] = {{"anna", "wrong", "", UID, 1},
+	    {"anna", "right", "!", UID, 1}, {"anna", "right", "!*", UID, 1},
+	    {"anna", "right", "", 0, 1}, {"anna", "right", "", MIN_UID - 1, 1},
+	    {"anna", "", "", UID, 1}, {"../anna", "right", "", UID, 0}};
+	static const char *const unusable[] = {"", "!", "*", "x", "$9$a$b"};
+	struct auth_policy p = {.min_uid = MIN_UID};
+	char hash[CRYPT_OUTPUT_SIZE], marked[CRYPT_OUTPUT_SIZE + 2];
+	struct account who;
+	const char *why = NULL;
+
+	(void)state;
+	snprintf(hash, sizeof(hash), "%s", hash_of("$5$", 1000, "right"));
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(marked, sizeof(marked), "%s%s", cases[i].mark, hash);
+		hashes = 0;
+		assert_int_equal(ask_as(cases[i].user, cases[i].password,
+				     marked, cases[i].uid, GID, &why),
+		    RC_DENIED);
+		assert_int_equal(hashes, 1);
+		assert_int_equal(strcmp(hashed, hash) == 0, cases[i].own);
+	}
+	for (size_t i = 0; i < sizeof(unusable) / sizeof(unusable[0]); i++) {
+		hashes = 0;
+		assert_int_equal(
+		    ask_as("anna", "right", unusable[i], UID, GID, &why),
+		    RC_DENIED);
+		assert_int_equal(hashes, 1);
+	}
+	p.passwd_fd = memfd_create("passwd", MFD_CLOEXEC);
+	assert_true(p.passwd_fd >= 0);
+	hashes = 0;
+	assert_int_equal(
+	    auth_password(&p, "unknown", "right", &who, &why), RC_DENIED);
+	assert_int_equal(hashes, 1);
+	close(p.passwd_fd);
+	hashes = 0;
+	accept("right", hash);
+	assert_int_equal(hashes, 1);
 }
 
 /* bigcrypt: DES over every eight octets, in a row. */
@@ -378,6 +473,8 @@ main(void)
 	    cmocka_unit_test(the_right_password_of_every_kind_gets_in),
 	    cmocka_unit_test(locked_accounts_stay_locked),
 	    cmocka_unit_test(a_truncated_hash_lets_nobody_in),
+	    cmocka_unit_test(every_octet_of_a_hash_counts),
+	    cmocka_unit_test(every_refusal_costs_one_hash),
 	    cmocka_unit_test(bigcrypt_counts_every_octet),
 	    cmocka_unit_test(no_hash_is_no_password),
 	    cmocka_unit_test(the_empty_password_never_gets_in),

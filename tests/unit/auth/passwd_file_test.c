@@ -81,6 +81,12 @@ names_are_whole_and_case_counts(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		assert_int_equal(find(three, others[i], &e), RC_NOSUCH);
+	/* A longer name before it does not hide one. */
+	assert_int_equal(find("anna2:hash3:1:1::/:\n"
+			      "anna:hash1:1001:1002::/:\n",
+			     "anna", &e),
+	    RC_OK);
+	assert_string_equal(e.hash, "hash1");
 }
 
 /* An account behind a "#" was switched off, not renamed. */
@@ -152,6 +158,7 @@ a_nul_spoils_its_line_alone(void **state)
 				   "bea:ha\0sh:1:1::/:\n"
 				   "\0cleo:hash:1:1::/:\n"
 				   "dora:hash:1:1::/:\n"
+				   "elsa:hash:1:1::/:\0\n"
 				   "anna:later:1:1::/:\n";
 	struct entry e;
 
@@ -159,6 +166,7 @@ a_nul_spoils_its_line_alone(void **state)
 	assert_int_equal(find_n(text, sizeof(text) - 1, "bea", &e), RC_NOSUCH);
 	assert_int_equal(find_n(text, sizeof(text) - 1, "cleo", &e), RC_NOSUCH);
 	assert_int_equal(find_n(text, sizeof(text) - 1, "dora", &e), RC_OK);
+	assert_int_equal(find_n(text, sizeof(text) - 1, "elsa", &e), RC_NOSUCH);
 	assert_int_equal(find_n(text, sizeof(text) - 1, "anna", &e), RC_OK);
 	assert_string_equal(e.hash, "later");
 }

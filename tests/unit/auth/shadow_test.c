@@ -8,6 +8,8 @@
 #include <cmocka.h>
 /* clang-format on */
 #include "auth/entry.h"
+#include <dlfcn.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,21 @@
 #define HASH "$5$abcdefgh$azU9PNNJw9essBuwq5yihWY9lFXM0dF54Ph4sAxX.YB"
 
 static char name[32]; /* the account that we made, or "" */
+
+static struct passwd *given; /* what getpwnam finds, if it is not NULL */
+
+/* getpwnam - the real one, unless something is given. */
+struct passwd *
+getpwnam(const char *user)
+{
+	union {
+		void *found;
+		struct passwd *(*call)(const char *);
+	} real = {.found = dlsym(RTLD_NEXT, "getpwnam")};
+
+	assert_non_null(real.found);
+	return given != NULL ? given : real.call(user);
+}
 
 /* run - a program with its arguments; 1 when it ended well. */
 static unsigned
@@ -193,6 +210,37 @@ unknown_names_are_not_found(void **state)
 	assert_int_equal(shadow_find("root:x", &e), RC_NOSUCH);
 }
 
+/* Where passwd itself has the hash (NIS, old systems), shadow is not asked; and
+ * a name service that takes names in any case gives nobody another's mail. */
+static void
+what_passwd_says_counts_but_for_another_name(void **state)
+{
+	static char anna[] = "anna", hash[] = HASH, home[] = "/home/anna";
+	const struct auth_policy p = {.min_uid = 100, .passwd_fd = -1};
+	struct passwd pw = {.pw_name = anna,
+	    .pw_passwd = hash,
+	    .pw_uid = 1234,
+	    .pw_gid = 567,
+	    .pw_dir = home};
+	struct account who = {.uid = 4711};
+	const char *why = NULL;
+	struct entry e;
+
+	(void)state;
+	given = &pw;
+	assert_int_equal(shadow_find("anna", &e), RC_OK);
+	assert_string_equal(e.hash, HASH);
+	assert_int_equal(e.expired, 0);
+	assert_int_equal(
+	    auth_password(&p, "Anna", "geheim", &who, &why), RC_DENIED);
+	assert_string_equal(why, "unknown-user");
+	assert_int_equal(who.uid, 4711);
+	assert_int_equal(
+	    auth_password(&p, "anna", "geheim", &who, &why), RC_OK);
+	assert_int_equal(who.uid, 1234);
+	given = NULL;
+}
+
 /* Only root may read shadow, and the log shall say so. (Not asked of root: NSS
  * modules make that one up for everybody.) */
 static void
@@ -215,6 +263,7 @@ main(void)
 	    cmocka_unit_test(a_password_expires),
 	    cmocka_unit_test(the_verdict_on_a_system_account),
 	    cmocka_unit_test(unknown_names_are_not_found),
+	    cmocka_unit_test(what_passwd_says_counts_but_for_another_name),
 	    cmocka_unit_test(without_root_shadow_is_denied),
 	};
 

@@ -12,9 +12,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* count_fds - how many descriptors this process has open. */
@@ -258,6 +261,35 @@ what_cannot_be_sent_says_why(void **state)
 	    msg_receive(-1, &e.type, &e.body, e.got, &e.ngot), RC_IO);
 }
 
+static struct ends *waiting; /* for send_late */
+
+static void
+send_late(int number)
+{
+	(void)number;
+	if (msg_send(waiting->fds[0], MSG_LOCK, NULL, NULL, 0) != RC_OK)
+		abort();
+}
+
+/* A signal while we wait is no error. */
+static void
+a_signal_ends_no_wait(void **state)
+{
+	const struct itimerval soon = {.it_value = {.tv_usec = 20000}};
+	struct sigaction action = {.sa_handler = send_late}, was;
+	struct ends e;
+
+	(void)state;
+	set_up(&e);
+	waiting = &e;
+	assert_int_equal(sigaction(SIGALRM, &action, &was), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	assert_int_equal(receive(&e), RC_OK);
+	assert_int_equal(e.type, MSG_LOCK);
+	assert_int_equal(sigaction(SIGALRM, &was, NULL), 0);
+	tear_down(&e);
+}
+
 int
 main(void)
 {
@@ -271,6 +303,7 @@ main(void)
 	    cmocka_unit_test(any_type_is_handed_on),
 	    cmocka_unit_test(the_end_is_told),
 	    cmocka_unit_test(what_cannot_be_sent_says_why),
+	    cmocka_unit_test(a_signal_ends_no_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

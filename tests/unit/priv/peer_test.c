@@ -189,6 +189,19 @@ the_launchers_word_counts_without_a_socket(void **state)
 		assert_string_equal(name, "2001:db8::1");
 		unsetenv(names[i]);
 	}
+	/* The first of them that is an address. */
+	setenv("REMOTE_ADDR", "192.0.2.3", 1);
+	setenv("REMOTE_HOST", "192.0.2.2", 1);
+	peer_name(-1, name);
+	assert_string_equal(name, "192.0.2.2");
+	setenv("TCPREMOTEIP", "192.0.2.1", 1);
+	peer_name(-1, name);
+	assert_string_equal(name, "192.0.2.1");
+	setenv("TCPREMOTEIP", "none", 1);
+	peer_name(-1, name);
+	assert_string_equal(name, "192.0.2.2");
+	for (size_t i = 0; i < 3; i++)
+		unsetenv(names[i]);
 }
 
 static void

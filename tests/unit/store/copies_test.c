@@ -86,6 +86,13 @@ begins_with(const struct ids *now, const struct ids *was, size_t more)
 	assert_memory_equal(now->id, was->id, was->count * UID_OCTETS);
 }
 
+static int
+compare(const void *a, const void *b)
+{
+	return memcmp(((const struct message *)a)->id,
+	    ((const struct message *)b)->id, UID_OCTETS);
+}
+
 static void
 put_box(const struct spool *s, const char *text)
 {
@@ -211,6 +218,19 @@ recorded(const struct spool *s)
 	return answer;
 }
 
+/* kept_count - how many copies the record says it holds. */
+static uint32_t
+kept_count(const struct spool *s)
+{
+	unsigned char head[16];
+	int fd = spool_open(s->state, O_RDONLY);
+
+	assert_int_equal(read(fd, head, sizeof(head)), sizeof(head));
+	close(fd);
+	return head[12] | (uint32_t)head[13] << 8 | (uint32_t)head[14] << 16 |
+	       (uint32_t)head[15] << 24;
+}
+
 /* The record is there where it is needed, and only there. */
 static void
 record_comes_and_goes(void **state)
@@ -222,8 +242,10 @@ record_comes_and_goes(void **state)
 	assert_int_equal(recorded(s), 0); /* 1, 2, 3 by themselves */
 	assert_int_equal(remove_marked(s, 1, "", 0).count, 2);
 	assert_int_equal(recorded(s), 1); /* 2, 3 */
+	assert_int_equal(kept_count(s), 2);
 	assert_int_equal(remove_marked(s, 2, B, 0).count, 1);
 	assert_int_equal(recorded(s), 1); /* 2 alone */
+	assert_int_equal(kept_count(s), 1);
 	assert_int_equal(remove_marked(s, 1, "", 0).count, 1);
 	assert_int_equal(recorded(s), 0);
 }
@@ -353,6 +375,69 @@ lying_record(void **state)
 	assert_memory_equal(&now, &plain, sizeof(now));
 }
 
+/* What is whole but not ours counts as none: another beginning, another
+ * version, more than we would have written. */
+static void
+foreign_record(void **state)
+{
+	enum { MANY = COPIES_KEPT_MAX + 1 };
+	const struct spool *s = *state;
+	unsigned char r[400], *many = malloc(16 + 20 * MANY + DIGEST_OCTETS);
+	struct ids kept, plain, now;
+	size_t n;
+
+	assert_non_null(many);
+	(void)kept_box(s, &kept, &plain, r, sizeof(r));
+	n = seal(r, 4);
+	now = look_with(s, r, n);
+	assert_memory_equal(&now, &kept, sizeof(now));
+	put_u32(r + 8, 2); /* the version */
+	now = look_with(s, r, seal(r, 4));
+	assert_memory_equal(&now, &plain, sizeof(now));
+	put_u32(r + 8, 1);
+	r[7] ^= 1; /* the last octet of "popdcopy" */
+	now = look_with(s, r, seal(r, 4));
+	assert_memory_equal(&now, &plain, sizeof(now));
+	r[7] ^= 1;
+	memcpy(many, r, 16 + 80);
+	memset(many + 96, 0xee, 20 * (size_t)(MANY - 4));
+	now = look_with(s, many, seal(many, MANY - 1));
+	assert_memory_equal(&now, &kept, sizeof(now));
+	now = look_with(s, many, seal(many, MANY));
+	assert_memory_equal(&now, &plain, sizeof(now));
+	free(many);
+}
+
+/* Many messages of which no two are alike: the table has room for them. */
+static void
+many_and_all_different(void **state)
+{
+	enum { N = 3000, LEN = 64 };
+	const struct spool *s = *state;
+	char *text = malloc(N * LEN);
+	struct maildrop d;
+	size_t n = 0;
+
+	assert_non_null(text);
+	for (unsigned i = 0; i < N; i++)
+		n += (size_t)snprintf(
+		    text + n, LEN, FROM "Subject: %u\n\nx\n\n", i);
+	assert_true(n < N * LEN);
+	spool_put(s->box, text, n);
+	free(text);
+	alarm(60); /* rather than for ever */
+	assert_int_equal(
+	    maildrop_open(&d, &mbox_ops, spool_open(s->box, O_RDWR), -1),
+	    RC_OK);
+	assert_int_equal(d.count, N);
+	assert_int_equal(mbox_identify(&d), RC_OK);
+	alarm(0);
+	qsort(d.msg, d.count, sizeof(*d.msg), compare);
+	for (size_t i = 1; i < d.count; i++)
+		assert_true(compare(&d.msg[i - 1], &d.msg[i]) < 0);
+	maildrop_close(&d);
+}
+
 /* Another program took copies away without our record: what is left has ids
  * from it, and they are distinct. */
 static void
@@ -371,13 +456,6 @@ record_without_its_messages(void **state)
 	assert_int_equal(look_with(s, r, n).count, 1);
 	spool_put(s->box, "", 0);
 	assert_int_equal(look_with(s, r, n).count, 0);
-}
-
-static int
-compare(const void *a, const void *b)
-{
-	return memcmp(((const struct message *)a)->id,
-	    ((const struct message *)b)->id, UID_OCTETS);
 }
 
 /* More copies than the record holds: those beyond it may change their ids, but
@@ -445,6 +523,8 @@ main(void)
 	    CASE(record_comes_and_goes),
 	    CASE(damaged_record),
 	    CASE(lying_record),
+	    CASE(foreign_record),
+	    CASE(many_and_all_different),
 	    CASE(record_without_its_messages),
 	    CASE(more_than_are_kept),
 	    CASE(nothing_to_keep_or_free),

@@ -501,10 +501,17 @@ a_foreign_directory_is_denied(void **state)
 
 	(void)state;
 	assert_int_equal(mkdirat(dir, "d", 0700), 0);
+	assert_int_equal(fchmodat(dir, "d", 0755, 0), 0);
 	assert_int_equal(
 	    file_make_dir(dir, "d", 0700, STRANGER, STRANGER, &fd), RC_DENIED);
 	assert_int_equal(fd, -7);
 	assert_int_equal(stat_of("d").st_uid, geteuid());
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(fchownat(dir, "d", STRANGER + 1, 0, 0), 0);
+	assert_int_equal(fchmodat(dir, "d", 0700, 0), 0);
+	assert_int_equal(
+	    file_make_dir(dir, "d", 0700, STRANGER, STRANGER, &fd), RC_DENIED);
 }
 
 static void
@@ -570,12 +577,10 @@ a_directory_that_was_left_unfinished_is_finished(void **state)
 	gid_t gid = geteuid() == 0 ? STRANGER : getegid();
 
 	(void)state;
-	for (unsigned chowned = 0; chowned < 2; chowned++) {
+	for (unsigned has_mode = 0; has_mode < 2; has_mode++) {
 		int fd;
 
-		assert_int_equal(mkdirat(dir, "d", 0400), 0);
-		if (chowned)
-			assert_int_equal(fchownat(dir, "d", uid, gid, 0), 0);
+		assert_int_equal(mkdirat(dir, "d", has_mode ? 0700 : 0400), 0);
 		assert_int_equal(
 		    file_make_dir(dir, "d", 0700, uid, gid, &fd), RC_OK);
 		close(fd);
