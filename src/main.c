@@ -48,7 +48,9 @@ static const char usage[] =
     "xinetd, tcpserver or systemd; or by hand, to type at.\n"
     "\n"
     "  -d, --debug            log to descriptor 2, with the dialogue\n"
-    "  -D, --dialect NAME     pop3, or auto (the default)\n"
+    "  -D, --dialect NAME     pop1, pop2, pop3, or auto: what the client\n"
+    "                         speaks (the default; but a program called\n"
+    "                         in.pop1d, in.pop2d or in.pop3d speaks that)\n"
     "  -m, --spool DIR        where the maildrops are (default /var/mail)\n"
     "  -P, --passwd FILE      accounts: name:hash:uid:gid:gecos:home:shell\n"
     "  -u, --user NAME        who the session runs as (default in.popd, else\n"
@@ -183,14 +185,32 @@ parse_options(int argc, char **argv, struct options *o)
 		    argv[optind]);
 }
 
-/* pick_dialect - by option, by the program's name, or the one that is left. */
+/* pick_dialect - by option, or by the program's name (in.pop1d, in.pop2d,
+ * in.pop3d); NULL: the client's verbs decide. */
 static const struct dialect *
-pick_dialect(const struct options *o)
+pick_dialect(const struct options *o, const char *program)
 {
-	if (strcmp(o->dialect, "auto") != 0 && strcmp(o->dialect, "pop3") != 0)
-		die(o, EX_USAGE, "--dialect takes pop3 or auto, not %s",
-		    o->dialect);
-	return &pop3_dialect;
+	const struct dialect *d = NULL;
+	const char *name = strrchr(program, '/');
+	char called[] = "popN";
+
+	name = name != NULL ? name + 1 : program;
+	if (o->dialect == NULL) {
+		if (strlen(name) == 8 && strncmp(name, "in.pop", 6) == 0 &&
+		    name[7] == 'd') {
+			called[3] = name[6];
+			d = dialect_named(called);
+		}
+		return d;
+	}
+	if (strcmp(o->dialect, "auto") != 0) {
+		d = dialect_named(o->dialect);
+		if (d == NULL)
+			die(o, EX_USAGE,
+			    "--dialect takes pop1, pop2, pop3 or auto, not %s",
+			    o->dialect);
+	}
+	return d;
 }
 
 /* tidy_descriptors - 0, 1 and 2 are open, nothing else is, and 2 is not the
@@ -373,6 +393,8 @@ run_session(const struct options *o, const struct dialect *dialect,
 	struct session_config config = {.in_fd = 0,
 	    .out_fd = 1,
 	    .broker_fd = 3,
+	    .dialect = dialect,
+	    .port = peer_port(0),
 	    .login_s = LOGIN_S,
 	    .idle_s = (unsigned)o->idle_s,
 	    .debugging = o->debugging,
@@ -390,14 +412,13 @@ run_session(const struct options *o, const struct dialect *dialect,
 	    dup2(broker_fd, config.broker_fd) < 0 ||
 	    close_range(4, ~0u, 0) != 0)
 		return EX_OSERR;
-	return session_run(&s, &config, dialect);
+	return session_run(&s, &config);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct options o = {.dialect = "auto",
-	    .spool = "/var/mail",
+	struct options o = {.spool = "/var/mail",
 	    .idle_s = IDLE_S,
 	    .lock_s = LOCK_S,
 	    .min_uid = MIN_UID};
@@ -410,7 +431,7 @@ main(int argc, char **argv)
 
 	tidy_descriptors(&o);
 	parse_options(argc, argv, &o);
-	dialect = pick_dialect(&o);
+	dialect = pick_dialect(&o, argc > 0 ? argv[0] : "");
 	tidy_process();
 	peer_name(0, peer);
 	peer_tune(1);
@@ -418,7 +439,6 @@ main(int argc, char **argv)
 		o.state = state_path();
 	make_config(&o, &config);
 	config.peer = peer;
-	config.dialect = dialect->name;
 	if (geteuid() == 0)
 		make_jail(&o, config.state_dirfd, &jail);
 	else if (o.passwd == NULL && isatty(2))

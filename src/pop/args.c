@@ -99,3 +99,46 @@ args_secret(char *rest, struct args *out)
 	out->text = rest;
 	return *rest != '\0' ? RC_OK : RC_SYNTAX;
 }
+
+enum rc
+args_unquote(char *text)
+{
+	char *to = text;
+
+	for (; *text != '\0'; text++) {
+		if (*text == '\\' && *++text == '\0')
+			return RC_SYNTAX;
+		*to++ = *text;
+	}
+	*to = '\0';
+	return RC_OK;
+}
+
+/* quoted_word - the next word, in which a quoted blank is no end; unquoted. */
+static char *
+quoted_word(char **rest)
+{
+	char *word = *rest + strspn(*rest, " "), *end = word;
+
+	while (*end != '\0' && *end != ' ')
+		end += *end == '\\' && end[1] != '\0' ? 2 : 1;
+	*rest = end;
+	if (*end != '\0')
+		*(*rest)++ = '\0';
+	return args_unquote(word) == RC_OK && *word != '\0' ? word : NULL;
+}
+
+enum rc
+args_user_secret(char *rest, struct args *out)
+{
+	out->text = quoted_word(&rest);
+	out->secret = out->text != NULL ? quoted_word(&rest) : NULL;
+	return out->secret != NULL ? is_done(rest) : RC_SYNTAX;
+}
+
+enum rc
+args_mailbox(char *rest, struct args *out)
+{
+	out->text = rest + strspn(rest, " ");
+	return *out->text != '\0' ? RC_OK : RC_SYNTAX;
+}

@@ -13,7 +13,8 @@ struct args {
 	uint32_t msgno;
 	uint32_t lines;
 	unsigned has_msgno : 1;
-	char *text; /* a name or a secret, within the line */
+	char *text;   /* a name, mailbox or secret, within the line */
+	char *secret; /* behind a name on the same line */
 };
 
 /* Each returns RC_OK with its part of out filled in, or RC_SYNTAX. A number too
@@ -22,11 +23,19 @@ struct args {
  * nothing; args_msgno_lines: a message number and a number of lines; args_name:
  * the rest without blanks around it, not empty; args_secret: everything behind
  * one blank, blanks included, not empty. RFC 1939 sections 3, 5 and 7. */
+/* args_user_secret: a name and a secret, each with RFC 937's quoting undone;
+ * args_mailbox: everything behind the blanks, not empty, quoting and all. */
+enum rc args_user_secret(char *rest, struct args *out) MUST_CHECK;
+enum rc args_mailbox(char *rest, struct args *out) MUST_CHECK;
 enum rc args_none(char *rest, struct args *out) MUST_CHECK;
 enum rc args_msgno(char *rest, struct args *out) MUST_CHECK;
 enum rc args_opt_msgno(char *rest, struct args *out) MUST_CHECK;
 enum rc args_msgno_lines(char *rest, struct args *out) MUST_CHECK;
 enum rc args_name(char *rest, struct args *out) MUST_CHECK;
 enum rc args_secret(char *rest, struct args *out) MUST_CHECK;
+
+/* args_unquote - undoes RFC 937's quoting in place: "\" takes the octet behind
+ * it as it is. RC_SYNTAX: nothing is behind the last one. */
+enum rc args_unquote(char *text) MUST_CHECK;
 
 #endif

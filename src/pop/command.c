@@ -26,6 +26,7 @@ command_run(struct session *s, struct line *line)
 	enum rc rc;
 
 	memset(&args, 0, sizeof(args));
+	s->done = 0;
 	if (c == NULL)
 		rc = RC_UNKNOWN;
 	else if ((c->states & s->state) == 0)
@@ -41,7 +42,19 @@ command_run(struct session *s, struct line *line)
 		if (next != ST_SAME)
 			s->state = next;
 	}
+	s->done = rc == RC_OK;
 	if (rc == RC_OK || s->out.broken)
 		return rc;
 	return s->dialect->refuse(s, c, rc);
+}
+
+enum rc
+command_user(struct session *s, const struct args *a)
+{
+	size_t n = strlen(a->text);
+
+	if (n >= sizeof(s->user))
+		return RC_SYNTAX;
+	memcpy(s->user, a->text, n + 1);
+	return reply_line(&s->out, "+OK send PASS");
 }

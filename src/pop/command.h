@@ -9,7 +9,9 @@
 enum {
 	ST_SAME = 0, /* as a next state: stay */
 	ST_AUTHORIZATION = 1u << 0,
-	ST_CLOSED = 1u << 1
+	ST_NAMED = 1u << 1,     /* USER was given, PASS is awaited */
+	ST_LOGGED_IN = 1u << 2, /* TRANSACTION, MBOX, or whatever follows */
+	ST_CLOSED = 1u << 3
 };
 
 struct command {
@@ -27,5 +29,10 @@ struct command {
  * parses, runs, replies if the handler did not, and sets the next state.
  * RC_OK: go on; RC_EOF, RC_TIMEOUT, RC_IO: the client cannot be reached. */
 enum rc command_run(struct session *s, struct line *line) MUST_CHECK;
+
+/* command_user - USER, a handler: keeps the name for PASS. Every name is
+ * welcome until it is known whose it is: RFC 1939 section 13. RC_SYNTAX: no
+ * name is that long. */
+enum rc command_user(struct session *s, const struct args *a) MUST_CHECK;
 
 #endif

@@ -20,9 +20,8 @@
  *                        nothing is removed (section 6)
  */
 #include "pop/dialect.h"
-#include <string.h>
 
-enum { NAMED = 1u << 8, TRANSACTION = 1u << 9, BLOCK_OCTETS = 32768 };
+enum { NAMED = ST_NAMED, TRANSACTION = ST_LOGGED_IN };
 
 static enum rc
 greet(struct session *s)
@@ -31,30 +30,21 @@ greet(struct session *s)
 	    &s->out, "+OK POP3 %s in.popd ready", s->config->host);
 }
 
-/* USER name. Every name is welcome until it is known whose it is: section 13.
- */
-static enum rc
-user(struct session *s, const struct args *a)
-{
-	size_t n = strlen(a->text);
-
-	if (n >= sizeof(s->user))
-		return RC_SYNTAX;
-	memcpy(s->user, a->text, n + 1);
-	return reply_line(&s->out, "+OK send PASS");
-}
-
-/* PASS secret. Section 7, and section 4 for what follows. */
+/* PASS secret. Section 7, and section 4 for what follows. A maildrop that
+ * cannot be opened ends the session: the broker is that user for good. */
 static enum rc
 pass(struct session *s, const struct args *a)
 {
-	enum rc rc = session_login(s, a->text);
+	enum rc rc = session_login(s, s->user, a->text);
 
-	explicit_bzero(a->text, strlen(a->text));
-	if (rc == RC_OK)
-		rc = session_open(s);
 	if (rc != RC_OK)
 		return rc;
+	rc = session_open(s, "");
+	if (rc != RC_OK) {
+		s->state = ST_CLOSED;
+		s->why = rc_name(rc);
+		return rc;
+	}
 	return reply_line(&s->out,
 	    "+OK maildrop has %zu message%s (%llu octets)", s->drop.count,
 	    s->drop.count == 1 ? "" : "s",
@@ -158,8 +148,10 @@ struct cutter {
 /* cut - of the next n octets, how many TOP lets through; *done when the last
  * of them has been reached. Section 7, TOP. */
 static size_t
-cut(struct cutter *c, const char *octets, size_t n, unsigned *done)
+cut(void *how, const char *octets, size_t n, unsigned *done)
 {
+	struct cutter *c = how;
+
 	for (size_t i = 0; i < n; i++) {
 		unsigned blank = c->at_bol || c->cr;
 
@@ -179,39 +171,17 @@ cut(struct cutter *c, const char *octets, size_t n, unsigned *done)
 		c->at_bol = 1;
 		c->cr = 0;
 	}
-	*done = 0;
 	return n;
 }
 
-/* send_message - message i as a multi-line body, cut by c unless it is NULL.
- * Once the first block is out there is no other reply left: what fails then
- * closes the connection. */
+/* send_message - message i as a multi-line body, cut by c unless it is NULL. */
 static enum rc
 send_message(struct session *s, size_t i, struct cutter *c)
 {
-	char block[BLOCK_OCTETS];
-	struct maildrop *d = &s->drop;
-	uint64_t from = 0;
-	unsigned done = 0;
-	enum rc rc;
+	enum rc rc =
+	    session_send(s, i, reply_stuffed, c != NULL ? cut : NULL, c);
 
-	do {
-		size_t got, n;
-
-		rc = d->ops->read(d, i, from, block, sizeof(block), &got);
-		if (rc != RC_OK || got == 0)
-			break;
-		n = c != NULL ? cut(c, block, got, &done) : got;
-		rc = reply_stuffed(&s->out, block, n);
-		from += got;
-	} while (rc == RC_OK && !done);
-	if (rc == RC_OK)
-		rc = reply_end_multiline(&s->out);
-	if (rc != RC_OK && !s->out.broken) {
-		s->out.broken = 1;
-		s->why = "maildrop-unreadable";
-	}
-	return rc;
+	return rc == RC_OK ? reply_end_multiline(&s->out) : rc;
 }
 
 /* access_message - the index of a message that is there and still what was
@@ -309,17 +279,15 @@ rset(struct session *s, const struct args *a)
 static enum rc
 quit(struct session *s, const struct args *a)
 {
-	enum rc rc = RC_OK;
+	enum rc rc = session_update(s);
 
 	(void)a;
-	if (session_logged_in(s))
-		rc = session_update(s);
 	if (rc != RC_OK) {
 		s->why = rc_name(rc);
 		return rc;
 	}
 	s->why = "quit";
-	if (!session_logged_in(s))
+	if (!s->logged_in)
 		return reply_line(
 		    &s->out, "+OK %s POP3 server signing off", s->config->host);
 	if (s->drop.left == 0)
@@ -335,7 +303,7 @@ quit(struct session *s, const struct args *a)
 static const char *
 wrong_state(const struct session *s, const struct command *c)
 {
-	if (session_logged_in(s))
+	if (s->logged_in)
 		return "not after a login";
 	return c != NULL && (c->states & TRANSACTION) != 0
 		   ? "not before a login"
@@ -343,7 +311,7 @@ wrong_state(const struct session *s, const struct command *c)
 }
 
 /* refuse - -ERR, with the response code that tells a client whether to ask the
- * user or to try later: RFC 2449 section 8.1, RFC 3206 section 4. */
+ * user or to try later: RFC 2449 section 8.1, RFC 3206 section 5. */
 static enum rc
 refuse(struct session *s, const struct command *c, enum rc why)
 {
@@ -369,7 +337,7 @@ refuse(struct session *s, const struct command *c, enum rc why)
 	case RC_DELETED:
 		return reply_line(out, "-ERR that message is deleted");
 	case RC_DENIED:
-		if (!session_logged_in(s) && s->refused > 0)
+		if (!s->logged_in)
 			return reply_line(
 			    out, "-ERR [AUTH] invalid user name or password");
 		return reply_line(out,
@@ -400,21 +368,21 @@ refuse(struct session *s, const struct command *c, enum rc why)
 
 /* clang-format off */
 static const struct command commands[] = {
-  { "USER", ST_AUTHORIZATION | NAMED, args_name,        user, NAMED,       ST_AUTHORIZATION, "USER name" },
-  { "PASS", NAMED,                    args_secret,      pass, TRANSACTION, ST_AUTHORIZATION, "PASS secret" },
+  { "USER", ST_AUTHORIZATION | NAMED, args_name,        command_user, NAMED,       ST_AUTHORIZATION, "USER name" },
+  { "PASS", NAMED,                    args_secret,      pass,         TRANSACTION, ST_AUTHORIZATION, "PASS secret" },
   { "CAPA", ST_AUTHORIZATION | NAMED | TRANSACTION,
-                                      args_none,        capa, ST_SAME,     ST_SAME,          "CAPA" },
+                                      args_none,        capa,         ST_SAME,     ST_SAME,          "CAPA" },
   { "STAT", TRANSACTION,              args_none,        drop_listing, ST_SAME,     ST_SAME,          "STAT" },
-  { "LIST", TRANSACTION,              args_opt_msgno,   list, ST_SAME,     ST_SAME,          "LIST [msg]" },
-  { "UIDL", TRANSACTION,              args_opt_msgno,   uidl, ST_SAME,     ST_SAME,          "UIDL [msg]" },
-  { "RETR", TRANSACTION,              args_msgno,       retr, ST_SAME,     ST_SAME,          "RETR msg" },
-  { "TOP",  TRANSACTION,              args_msgno_lines, top,  ST_SAME,     ST_SAME,          "TOP msg n" },
-  { "DELE", TRANSACTION,              args_msgno,       dele, ST_SAME,     ST_SAME,          "DELE msg" },
-  { "NOOP", TRANSACTION,              args_none,        noop, ST_SAME,     ST_SAME,          "NOOP" },
-  { "RSET", TRANSACTION,              args_none,        rset, ST_SAME,     ST_SAME,          "RSET" },
-  { "LAST", TRANSACTION,              args_none,        last, ST_SAME,     ST_SAME,          "LAST" },
+  { "LIST", TRANSACTION,              args_opt_msgno,   list,         ST_SAME,     ST_SAME,          "LIST [msg]" },
+  { "UIDL", TRANSACTION,              args_opt_msgno,   uidl,         ST_SAME,     ST_SAME,          "UIDL [msg]" },
+  { "RETR", TRANSACTION,              args_msgno,       retr,         ST_SAME,     ST_SAME,          "RETR msg" },
+  { "TOP",  TRANSACTION,              args_msgno_lines, top,          ST_SAME,     ST_SAME,          "TOP msg n" },
+  { "DELE", TRANSACTION,              args_msgno,       dele,         ST_SAME,     ST_SAME,          "DELE msg" },
+  { "NOOP", TRANSACTION,              args_none,        noop,         ST_SAME,     ST_SAME,          "NOOP" },
+  { "RSET", TRANSACTION,              args_none,        rset,         ST_SAME,     ST_SAME,          "RSET" },
+  { "LAST", TRANSACTION,              args_none,        last,         ST_SAME,     ST_SAME,          "LAST" },
   { "QUIT", ST_AUTHORIZATION | NAMED | TRANSACTION,
-                                      args_none,        quit, ST_CLOSED,   ST_CLOSED,        "QUIT" },
+                                      args_none,        quit,         ST_CLOSED,   ST_CLOSED,        "QUIT" },
 };
 /* clang-format on */
 

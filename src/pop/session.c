@@ -1,27 +1,31 @@
 /* session - the loop from line to reply, and what all dialects do alike with
- * the broker and the maildrop. Knows no verb. */
+ * the broker and the mailbox. Knows no verb. */
 #include "pop/session.h"
-#include "pop/command.h"
 #include "pop/dialect.h"
 #include "priv/client.h"
+#include "sys/file.h"
 #include "sys/io.h"
 #include "sys/log.h"
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 
-unsigned
-session_logged_in(const struct session *s)
-{
-	return s->drop.ops != NULL;
-}
+enum { BLOCK_OCTETS = 32768 };
 
 enum rc
-session_login(struct session *s, const char *secret)
+session_login(struct session *s, const char *user, char *secret)
 {
-	enum rc rc = client_authenticate(s->config->broker_fd, s->user, secret);
+	size_t n = strlen(user);
+	enum rc rc = RC_TOOLONG;
 
+	if (n < sizeof(s->user)) {
+		memmove(s->user, user, n + 1);
+		rc = client_authenticate(s->config->broker_fd, user, secret);
+	}
+	explicit_bzero(secret, strlen(secret));
 	if (rc == RC_OK) {
+		s->logged_in = 1;
 		s->refused = 0; /* what is denied from now on is no login */
 		return rc;
 	}
@@ -32,24 +36,57 @@ session_login(struct session *s, const char *secret)
 	return rc;
 }
 
-enum rc
-session_open(struct session *s)
+/* open_mailbox - asks for the mailbox, and scans it into d. *taken: the broker
+ * has given up the one before. */
+static enum rc
+open_mailbox(
+    struct session *s, const char *mailbox, struct maildrop *d, unsigned *taken)
 {
-	int mbox_fd, state_fd;
-	enum rc rc = client_open(s->config->broker_fd, "", &mbox_fd, &state_fd);
-	enum rc unlocked;
+	struct opened o;
+	enum rc rc = client_open(s->config->broker_fd, mailbox, &o), unlocked;
 
+	*taken = rc == RC_OK;
+	if (rc != RC_OK)
+		return rc;
+	rc = maildrop_open(d, &mbox_ops, o.mbox_fd, o.state_fd);
+	unlocked = client_unlock(s->config->broker_fd);
 	if (rc == RC_OK) {
-		rc = maildrop_open(&s->drop, &mbox_ops, mbox_fd, state_fd);
-		unlocked = client_unlock(s->config->broker_fd);
-		if (rc != RC_OK)
-			s->drop.ops = NULL;
-		else if (unlocked != RC_OK)
-			rc = unlocked;
+		d->read_only = o.read_only & 1;
+		if (unlocked != RC_OK)
+			maildrop_close(d);
+		rc = unlocked;
 	}
-	if (rc != RC_OK) {
+	return rc;
+}
+
+enum rc
+session_open(struct session *s, const char *mailbox)
+{
+	struct maildrop d;
+	size_t n = strlen(mailbox);
+	unsigned taken, had = s->drop.ops != NULL;
+	enum rc rc;
+
+	if (n >= sizeof(s->mailbox))
+		return RC_NOSUCH;
+	rc = open_mailbox(s, mailbox, &d, &taken);
+	if (rc == RC_OK) {
+		maildrop_close(&s->drop);
+		s->drop = d;
+		memmove(s->mailbox, mailbox, n + 1);
+		return RC_OK;
+	}
+	if (!taken)
+		return rc;
+	maildrop_close(&s->drop);
+	s->drop.ops = NULL;
+	if (!had)
+		return client_close(s->config->broker_fd) == RC_OK ? rc
+								   : RC_EOF;
+	if (open_mailbox(s, s->mailbox, &s->drop, &taken) != RC_OK) {
+		s->drop.ops = NULL;
 		s->state = ST_CLOSED;
-		s->why = log_why(rc);
+		return RC_EOF;
 	}
 	return rc;
 }
@@ -60,16 +97,57 @@ session_update(struct session *s)
 	struct maildrop *d = &s->drop;
 	enum rc rc;
 
-	if (d->left == d->count)
+	if (d->ops == NULL || d->left == d->count || d->read_only)
 		return RC_OK;
 	rc = client_lock(s->config->broker_fd);
 	if (rc != RC_OK)
 		return rc;
 	rc = d->ops->update(d);
 	if (rc == RC_OK)
-		s->removed = d->count - d->left;
+		s->removed += d->count - d->left;
 	if (client_unlock(s->config->broker_fd) != RC_OK)
 		return rc; /* the locks end with the broker; gone is gone */
+	return rc;
+}
+
+enum rc
+session_release(struct session *s)
+{
+	if (s->drop.ops == NULL)
+		return RC_OK;
+	maildrop_close(&s->drop);
+	s->drop.ops = NULL;
+	return client_close(s->config->broker_fd);
+}
+
+enum rc
+session_send(struct session *s, size_t i,
+    enum rc (*write)(struct reply *out, const char *octets, size_t n),
+    size_t (*cut)(void *how, const char *octets, size_t n, unsigned *done),
+    void *how)
+{
+	char block[BLOCK_OCTETS];
+	struct maildrop *d = &s->drop;
+	uint64_t from = 0;
+	unsigned done = 0;
+	enum rc rc;
+
+	do {
+		size_t got, n;
+
+		rc = d->ops->read(d, i, from, block, sizeof(block), &got);
+		if (rc != RC_OK || got == 0)
+			break;
+		n = cut != NULL ? cut(how, block, got, &done) : got;
+		rc = write(&s->out, block, n);
+		from += got;
+	} while (rc == RC_OK && !done);
+	if (rc == RC_OK)
+		rc = reply_end_line(&s->out);
+	if (rc != RC_OK && !s->out.broken) {
+		s->out.broken = 1;
+		s->why = "maildrop-unreadable";
+	}
 	return rc;
 }
 
@@ -78,17 +156,19 @@ static void
 debug(const struct session *s, char who, const char *text)
 {
 	char quoted[4 * REPLY_LINE_OCTETS + 3];
-	size_t n = strlen(text);
+	int shown = (int)strlen(text);
+	const char *mask = "";
 
-	if (!s->config->debugging)
+	if (!s->config->debugging || shown == 0)
 		return;
-	if (who == 'C' && strncasecmp(text, "PASS", 4) == 0) {
-		dprintf(2, "C: PASS ****\n");
-		return;
+	if (who == 'C' && (strncasecmp(text, "PASS", 4) == 0 ||
+			      strncasecmp(text, "HELO", 4) == 0)) {
+		mask = shown > 4 ? " ****" : "";
+		shown = 4;
 	}
-	log_quote(quoted, sizeof(quoted), text, n);
+	log_quote(quoted, sizeof(quoted), text, (size_t)shown);
 	quoted[strlen(quoted) - 1] = '\0';
-	dprintf(2, "%c: %s\n", who, quoted + 1);
+	dprintf(2, "%c: %s%s\n", who, quoted + 1, mask);
 }
 
 /* read_command - the next line within the time it has: everything before a
@@ -98,25 +178,54 @@ static enum rc
 read_command(struct session *s, struct line *line)
 {
 	int64_t deadline = s->login_deadline_ms;
+	size_t limit = s->dialect->line_octets;
+	enum rc rc = RC_OK;
+
+	if (!s->decided)
+		limit = pop2_dialect.line_octets;
+	if (!line_waiting(&s->in)) {
+		rc = reply_flush(&s->out);
+		if (s->logged_in)
+			deadline =
+			    io_now_ms() + (int64_t)s->config->idle_s * 1000;
+		while (rc == RC_OK) {
+			rc = client_wait(
+			    s->config->broker_fd, s->config->in_fd, deadline);
+			if (rc != RC_OK)
+				return rc;
+			rc = line_read(&s->in, limit, io_now_ms(), line);
+			if (rc != RC_TIMEOUT)
+				break;
+			rc = RC_OK; /* a part of a line came; wait for the rest
+				     */
+		}
+	} else {
+		rc = line_read(&s->in, limit, io_now_ms(), line);
+	}
+	if (rc != RC_OK)
+		return rc;
+	dialect_try(s, line->text);
+	return line->octets > s->dialect->line_octets ? RC_TOOLONG : RC_OK;
+}
+
+/* run - one line, whatever it is worth. */
+static enum rc
+run(struct session *s, struct line *line, enum rc how)
+{
+	char verb[8];
 	enum rc rc;
 
-	if (line_waiting(&s->in))
-		return line_read(
-		    &s->in, s->dialect->line_octets, io_now_ms(), line);
-	rc = reply_flush(&s->out);
-	if (session_logged_in(s))
-		deadline = io_now_ms() + (int64_t)s->config->idle_s * 1000;
-	while (rc == RC_OK) {
-		rc = client_wait(
-		    s->config->broker_fd, s->config->in_fd, deadline);
-		if (rc != RC_OK)
-			break;
-		rc = line_read(
-		    &s->in, s->dialect->line_octets, io_now_ms(), line);
-		if (rc != RC_TIMEOUT)
-			break;
-		rc = RC_OK; /* a part of a line came; wait for the rest */
+	s->out.first[0] = '\0';
+	if (how == RC_OK) {
+		snprintf(verb, sizeof(verb), "%s", line->text);
+		debug(s, 'C', line->text);
+		rc = command_run(s, line);
+		dialect_settle(s, verb);
+	} else {
+		debug(s, 'C', "(a line that is no command)");
+		rc = s->dialect->refuse(s, NULL, how);
 	}
+	debug(s, 'S', s->out.first);
 	return rc;
 }
 
@@ -127,22 +236,17 @@ step(struct session *s)
 	struct line line;
 	enum rc rc = read_command(s, &line);
 
-	s->out.first[0] = '\0';
-	if (rc == RC_TOOLONG || rc == RC_SYNTAX) {
-		debug(s, 'C', "(a line that is too long or holds a NUL)");
-		rc = s->dialect->refuse(s, NULL, rc);
-	} else if (rc == RC_OK) {
-		debug(s, 'C', line.text);
-		rc = command_run(s, &line);
+	if (rc == RC_OK || rc == RC_TOOLONG || rc == RC_SYNTAX) {
+		rc = run(s, &line, rc);
+		if (rc != RC_OK && s->why == NULL)
+			s->why = "client-gone";
 	} else {
 		s->why = s->out.broken ? "client-gone" : log_why(rc);
-		return rc;
+		if (rc == RC_TIMEOUT && s->dialect->answers_timeouts &&
+		    !s->out.broken && s->dialect->refuse(s, NULL, rc) != RC_OK)
+			s->why = "client-gone";
 	}
-	debug(s, 'S', s->out.first);
-	if (rc != RC_OK && s->why == NULL)
-		s->why = "client-gone";
-	if (rc == RC_OK && s->errors >= SESSION_ERRORS &&
-	    !session_logged_in(s)) {
+	if (rc == RC_OK && s->errors >= SESSION_ERRORS && !s->logged_in) {
 		s->why = "too-many-errors";
 		s->state = ST_CLOSED;
 	}
@@ -150,29 +254,31 @@ step(struct session *s)
 }
 
 int
-session_run(struct session *s, const struct session_config *config,
-    const struct dialect *dialect)
+session_run(struct session *s, const struct session_config *config)
 {
 	enum rc rc;
 
 	memset(s, 0, offsetof(struct session, in));
 	s->config = config;
-	s->dialect = dialect;
+	s->decided = config->dialect != NULL;
+	s->dialect = s->decided ? config->dialect : &pop3_dialect;
 	s->state = ST_AUTHORIZATION;
 	s->login_deadline_ms = io_now_ms() + (int64_t)config->login_s * 1000;
 	s->drop.fd = s->drop.state_fd = -1;
 	line_init(&s->in, config->in_fd);
 	reply_init(&s->out, config->out_fd, config->idle_s * 1000);
-	rc = dialect->greet(s);
+	rc = dialect_greet(s);
 	debug(s, 'S', s->out.first);
 	while (rc == RC_OK && s->state != ST_CLOSED)
 		rc = step(s);
 	if (reply_flush(&s->out) != RC_OK && s->why == NULL)
 		s->why = "client-gone";
 	client_log(config->broker_fd,
-	    "event=end why=\"%s\" retrieved=%llu octets=%llu deleted=%llu "
-	    "left=%zu",
-	    s->why != NULL ? s->why : "?", (unsigned long long)s->retrieved,
+	    "event=end why=\"%s\" dialect=%s retrieved=%llu octets=%llu "
+	    "deleted=%llu left=%zu",
+	    s->why != NULL ? s->why : "?",
+	    s->decided ? s->dialect->name : "undecided",
+	    (unsigned long long)s->retrieved,
 	    (unsigned long long)s->retrieved_octets,
 	    (unsigned long long)s->removed,
 	    s->removed > 0 ? s->drop.left : s->drop.count);

@@ -8,9 +8,10 @@
 #include "wire/reply.h"
 
 enum {
-	SESSION_USER_OCTETS = 512, /* what a user name may be given as */
-	SESSION_TRIES = 3,         /* failed logins before the close */
-	SESSION_ERRORS = 16        /* refused commands before a login */
+	SESSION_USER_OCTETS = 512,    /* what a user name may be given as */
+	SESSION_MAILBOX_OCTETS = 512, /* a line of RFC 937's */
+	SESSION_TRIES = 3,            /* failed logins before the close */
+	SESSION_ERRORS = 16           /* refused commands before a login */
 };
 
 struct dialect;
@@ -18,6 +19,8 @@ struct dialect;
 struct session_config {
 	int in_fd, out_fd; /* the client */
 	int broker_fd;
+	const struct dialect *dialect; /* NULL: the client's verbs decide */
+	unsigned port;          /* the local one, or 0; it picks a greeting */
 	unsigned login_s;       /* all the time before a login */
 	unsigned idle_s;        /* for each command after it */
 	unsigned debugging : 1; /* the dialogue goes to descriptor 2 */
@@ -26,16 +29,22 @@ struct session_config {
 
 struct session {
 	const struct session_config *config;
-	const struct dialect *dialect;
-	unsigned state;   /* of the dialect's; ST_CLOSED ends it */
-	unsigned refused; /* logins */
-	unsigned errors;  /* commands refused before a login */
+	const struct dialect *dialect; /* while not decided: the last tried */
+	unsigned state;                /* of the dialect's; ST_CLOSED ends it */
+	unsigned decided : 1;          /* the dialect stays */
+	unsigned logged_in : 1;        /* the broker said yes */
+	unsigned done : 1;             /* the last command was not refused */
+	unsigned deleting : 1; /* POP1: the transaction began with RDEL */
+	unsigned refused;      /* logins */
+	unsigned errors;       /* commands refused before a login */
 	int64_t login_deadline_ms;
 	char user[SESSION_USER_OCTETS];
+	char mailbox[SESSION_MAILBOX_OCTETS]; /* what is open, if anything */
 	struct maildrop drop;
-	size_t highest;  /* the highest message accessed, for LAST */
-	const char *why; /* why it ended, for the log */
-	uint64_t retrieved, retrieved_octets, removed; /* for the log */
+	size_t highest;   /* POP3: the highest message accessed, for LAST */
+	uint64_t current; /* POP2: the current message's number */
+	const char *why;  /* why it ended, for the log */
+	uint64_t retrieved, retrieved_octets, removed; /* likewise */
 	struct line_reader in;
 	struct reply out;
 };
@@ -43,22 +52,37 @@ struct session {
 /* session_run - greets, then serves commands until the client leaves, is too
  * slow, or must go. s is storage and need not be initialised. Returns what the
  * process should exit with, as sysexits(3) has it. RFC 1939 section 3. */
-int session_run(struct session *s, const struct session_config *config,
-    const struct dialect *dialect);
+int session_run(struct session *s, const struct session_config *config);
 
-/* session_login - asks the broker whether s->user may in with secret. Counts
- * the refusals; the last one allowed closes. As client_authenticate. */
-enum rc session_login(struct session *s, const char *secret) MUST_CHECK;
+/* session_login - asks the broker whether user may in with secret, which is
+ * wiped. Counts the refusals; the last one allowed closes. RC_TOOLONG: no such
+ * name can be; otherwise as client_authenticate. */
+enum rc session_login(
+    struct session *s, const char *user, char *secret) MUST_CHECK;
 
-/* session_open - opens and scans the maildrop, and gives up the spool locks
- * again. As client_open and maildrop_open. */
-enum rc session_open(struct session *s) MUST_CHECK;
+/* session_open - opens and scans a mailbox, and gives up its spool locks
+ * again; "" is the maildrop. What was open before is released, but only when
+ * this succeeds. As client_open and maildrop_open; and RC_EOF: neither this
+ * mailbox nor the one before is open, the session must end. */
+enum rc session_open(struct session *s, const char *mailbox) MUST_CHECK;
 
-/* session_update - removes what is marked, under the spool locks. On failure
- * everything is still there. As client_lock and the maildrop's update. */
+/* session_update - removes what is marked, under the spool locks; nothing for
+ * a mailbox that may only be read. On failure everything is still there. As
+ * client_lock and the maildrop's update. */
 enum rc session_update(struct session *s) MUST_CHECK;
 
-/* session_logged_in - whether a maildrop is open. */
-unsigned session_logged_in(const struct session *s);
+/* session_release - closes the mailbox, with its marks, so that another
+ * session may have it. As client_close. */
+enum rc session_release(struct session *s) MUST_CHECK;
+
+/* session_send - sends message i (or MAILDROP_WHOLE) through write, which is
+ * reply_stuffed or reply_counted, and ends its last line. cut, unless NULL,
+ * says of each block how much of it passes, and sets *done at the end. Once
+ * the first octet is out there is no other reply left, so what fails closes
+ * the connection. */
+enum rc session_send(struct session *s, size_t i,
+    enum rc (*write)(struct reply *out, const char *octets, size_t n),
+    size_t (*cut)(void *how, const char *octets, size_t n, unsigned *done),
+    void *how) MUST_CHECK;
 
 #endif

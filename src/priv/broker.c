@@ -4,18 +4,19 @@
  * runs as root.
  *
  *   STRANGER --AUTHENTICATE, good--> USER --OPEN--> OPENED --OPEN--> ...
+ *                                        <--CLOSE--
  *      |  root                        |  the user, for good
  *      +-- session gone, SIGTERM -----+--> locks given up, exit */
 #include "priv/broker.h"
+#include "priv/holding.h"
 #include "priv/msg.h"
-#include "store/lock.h"
 #include "sys/file.h"
 #include "sys/io.h"
 #include "sys/log.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -27,6 +28,7 @@ enum { PHASE_STRANGER = 1, PHASE_USER = 2, PHASE_OPENED = 4 };
 
 enum {
 	TRIES = 3,         /* logins that may fail */
+	OPENS = 10000,     /* mailboxes in one session */
 	DELAY_MS = 1000,   /* a refusal takes so long, times its number */
 	PAUSE_MIN_MS = 50, /* between two attempts at the locks */
 	PAUSE_SPREAD_MS = 200,
@@ -41,9 +43,8 @@ struct broker {
 	unsigned refused;
 	struct account who; /* from the verdict on */
 	int state_dirfd;    /* the user's own, from the verdict on */
-	int mbox_fd, state_fd;
-	struct lock lock;
-	sigset_t awake; /* the signal mask while waiting */
+	struct holding now; /* what is open */
+	sigset_t awake;     /* the signal mask while waiting */
 };
 
 struct broker_row {
@@ -69,7 +70,7 @@ on_signal(int number)
 static enum rc
 respond(struct broker *b, enum msg_type request, enum rc rc)
 {
-	unsigned char room[4 * 4];
+	unsigned char room[5 * 4];
 	int fds[MSG_FDS];
 	unsigned nfds = 0;
 	struct buf body;
@@ -81,13 +82,15 @@ respond(struct broker *b, enum msg_type request, enum rc rc)
 		put = buf_put_u32(&body, rc == RC_IO ? (uint32_t)errno : 0);
 	if (request == MSG_OPEN && rc == RC_OK) {
 		if (put == RC_OK)
-			put = buf_put_u32(&body, b->mbox_fd >= 0);
+			put = buf_put_u32(&body, b->now.mbox_fd >= 0);
 		if (put == RC_OK)
-			put = buf_put_u32(&body, b->state_fd >= 0);
-		if (b->mbox_fd >= 0)
-			fds[nfds++] = b->mbox_fd;
-		if (b->state_fd >= 0)
-			fds[nfds++] = b->state_fd;
+			put = buf_put_u32(&body, b->now.state_fd >= 0);
+		if (put == RC_OK)
+			put = buf_put_u32(&body, b->now.lock.shared);
+		if (b->now.mbox_fd >= 0)
+			fds[nfds++] = b->now.mbox_fd;
+		if (b->now.state_fd >= 0)
+			fds[nfds++] = b->now.state_fd;
 	}
 	if (put != RC_OK)
 		return put;
@@ -130,12 +133,11 @@ log_login(const struct broker *b, const char *user, const char *why)
 
 	log_quote(quoted, sizeof(quoted), user, strlen(user));
 	if (why == NULL)
-		log_event(LOG_INFO, "event=login dialect=%s user=%s addr=%s",
-		    b->config->dialect, quoted, b->config->peer);
+		log_event(LOG_INFO, "event=login user=%s addr=%s", quoted,
+		    b->config->peer);
 	else
-		log_event(LOG_NOTICE,
-		    "event=refused dialect=%s user=%s addr=%s why=%s",
-		    b->config->dialect, quoted, b->config->peer, why);
+		log_event(LOG_NOTICE, "event=refused user=%s addr=%s why=%s",
+		    quoted, b->config->peer, why);
 }
 
 /* open_state_dir - the user's own directory under ours, made when absent.
@@ -209,57 +211,22 @@ out:
 	return rc;
 }
 
-/* with_group - runs one attempt with the spool's group raised. */
+/* take - repeats holding_try until it succeeds, fails for good or the lock
+ * time-out is over. reopen: how often a mailbox that was replaced meanwhile may
+ * be opened anew. */
 static enum rc
-with_group(struct broker *b, enum rc (*attempt)(struct broker *b))
-{
-	enum rc rc = cred_raise(b->config->spool_gid), lowered;
-
-	if (rc != RC_OK)
-		return rc;
-	rc = attempt(b);
-	if (b->config->spool_gid == CRED_NO_GROUP)
-		return rc;
-	lowered = cred_lower(b->who.gid);
-	return lowered == RC_OK ? rc : lowered;
-}
-
-/* try_open - opens the maildrop if it is not open, and locks it. RC_NOSUCH: it
- * is absent. */
-static enum rc
-try_open(struct broker *b)
-{
-	enum rc rc = RC_OK;
-
-	if (b->mbox_fd < 0)
-		rc = file_open_own(b->config->spool_dirfd, b->who.name, O_RDWR,
-		    b->who.uid, &b->mbox_fd);
-	return rc == RC_OK ? lock_try(&b->lock, b->mbox_fd) : rc;
-}
-
-static enum rc
-try_release(struct broker *b)
-{
-	lock_release(&b->lock);
-	return RC_OK;
-}
-
-/* open_and_lock - repeats try_open until it succeeds, fails for good or the
- * lock time-out is over. reopen: a mailbox that was replaced meanwhile may be
- * opened anew. */
-static enum rc
-open_and_lock(struct broker *b, unsigned reopen)
+take(struct broker *b, struct holding *h, unsigned reopen)
 {
 	int64_t deadline =
 	    io_now_ms() + (int64_t)b->config->lock_timeout_s * 1000;
 
 	for (;;) {
-		enum rc rc = with_group(b, try_open), paused;
+		enum rc rc = holding_try(h), paused;
 		int64_t now = io_now_ms();
 
 		if (rc == RC_CHANGED && reopen > 0) {
 			reopen--;
-			file_close(&b->mbox_fd);
+			file_close(&h->mbox_fd);
 			continue;
 		}
 		if (rc != RC_BUSY || now >= deadline)
@@ -271,58 +238,106 @@ open_and_lock(struct broker *b, unsigned reopen)
 	}
 }
 
-/* open_state - the maildrop's state file, locked for the session. RC_BUSY:
- * another session has it. Whatever else fails leaves the session without. */
+/* open_state - the state file, where there is one. RC_BUSY: another session has
+ * it. Whatever else fails leaves the session without, and is logged. */
 static enum rc
-open_state(struct broker *b)
+open_state(struct broker *b, struct holding *h)
 {
 	enum rc rc;
 
 	if (b->state_dirfd < 0)
 		return RC_OK;
-	rc = file_open_own(b->state_dirfd, "maildrop", O_RDWR | O_CREAT,
-	    b->who.uid, &b->state_fd);
-	if (rc == RC_OK)
-		rc = lock_whole(b->state_fd);
-	if (rc == RC_OK)
-		return RC_OK;
-	if (rc != RC_BUSY)
-		log_event(LOG_WARNING,
-		    "event=no-state user=%s dir=%s/%s why=%s", b->who.name,
-		    b->config->state_dir, b->who.name, log_why(rc));
-	file_close(&b->state_fd);
-	return rc == RC_BUSY ? rc : RC_OK;
+	rc = holding_open_state(h, b->state_dirfd);
+	if (rc == RC_OK || rc == RC_BUSY)
+		return rc;
+	log_event(LOG_WARNING, "event=no-state user=%s dir=%s/%s why=\"%s\"",
+	    b->who.name, b->config->state_dir, b->who.name, log_why(rc));
+	return RC_OK;
 }
 
-/* OPEN mailbox: the maildrop, locked, and its state file. */
+/* open_place - opens and locks the mailbox at place, in place of what is open
+ * now. The same place again keeps its descriptors: closing a second one would
+ * drop the locks. */
+static enum rc
+open_place(struct broker *b, const struct place *place)
+{
+	struct holding next;
+	enum rc rc;
+
+	if (holding_is(&b->now, place)) {
+		struct place again = *place;
+
+		place_close(&again);
+		rc = take(b, &b->now, REOPEN_MAX);
+		return rc == RC_NOSUCH && b->now.place.is_spool ? RC_OK : rc;
+	}
+	rc = holding_begin(&next, place, &b->who, b->config->spool_gid);
+	if (rc == RC_OK && place->is_spool)
+		rc = open_state(b, &next);
+	if (rc == RC_OK)
+		rc = take(b, &next, REOPEN_MAX);
+	if (rc == RC_NOSUCH && place->is_spool)
+		rc = RC_OK;
+	if (rc == RC_OK && !place->is_spool)
+		rc = open_state(b, &next);
+	if (rc != RC_OK)
+		return holding_close(&next) == RC_OK ? rc : RC_EOF;
+	if (holding_close(&b->now) != RC_OK)
+		rc = RC_EOF;
+	b->now = next;
+	return rc;
+}
+
+/* log_trouble - why a mailbox could not be had. */
+static void
+log_trouble(
+    const struct broker *b, const char *event, const char *mailbox, enum rc rc)
+{
+	char quoted[256], reason[64];
+
+	snprintf(reason, sizeof(reason), "%s", log_why(rc));
+	log_event(rc == RC_NOSUCH ? LOG_INFO : LOG_WARNING,
+	    "event=%s user=%s spool=%s mailbox=%s why=\"%s\"", event,
+	    b->who.name, b->config->spool_dir,
+	    log_quote(quoted, sizeof(quoted), mailbox, strlen(mailbox)),
+	    reason);
+}
+
+/* OPEN mailbox: its file, locked, and its state file. */
 static enum rc
 answer_open(struct broker *b, struct buf *body)
 {
 	char mailbox[PATH_MAX];
+	struct place place;
 	enum rc rc;
 
 	if (buf_get_text(body, mailbox, sizeof(mailbox)) != RC_OK ||
 	    buf_get_end(body) != RC_OK)
 		return RC_BUG;
-	rc = mailbox[0] == '\0'
-		 ? lock_init(&b->lock, b->config->spool_dirfd, b->who.name)
-		 : RC_NOSUCH;
+	rc = place_find(mailbox, &b->who, b->config->spool_dir,
+	    b->config->spool_dirfd, &place);
 	if (rc == RC_OK)
-		rc = open_state(b);
-	if (rc == RC_OK) {
-		rc = open_and_lock(b, REOPEN_MAX);
-		if (rc == RC_NOSUCH)
-			rc = RC_OK;
-	}
+		rc = open_place(b, &place);
 	if (rc == RC_EOF || rc == RC_BUG)
 		return rc;
 	if (rc == RC_OK)
 		b->phase = PHASE_OPENED;
 	else
-		log_event(LOG_WARNING,
-		    "event=no-maildrop user=%s file=%s/%s why=%s", b->who.name,
-		    b->config->spool_dir, b->who.name, log_why(rc));
+		log_trouble(b, "no-maildrop", mailbox, rc);
 	return respond(b, MSG_OPEN, rc);
+}
+
+/* CLOSE: another session may have the mailbox. */
+static enum rc
+answer_close(struct broker *b, struct buf *body)
+{
+	enum rc rc = holding_close(&b->now);
+
+	(void)body;
+	if (rc != RC_OK)
+		return rc;
+	b->phase = PHASE_USER;
+	return respond(b, MSG_CLOSE, rc);
 }
 
 /* LOCK: both spool locks again, on the file that was opened. */
@@ -332,14 +347,12 @@ answer_lock(struct broker *b, struct buf *body)
 	enum rc rc = RC_OK;
 
 	(void)body;
-	if (b->mbox_fd >= 0 && !b->lock.held)
-		rc = open_and_lock(b, 0);
+	if (b->now.mbox_fd >= 0 && !b->now.lock.held)
+		rc = take(b, &b->now, 0);
 	if (rc == RC_EOF || rc == RC_BUG)
 		return rc;
 	if (rc != RC_OK)
-		log_event(LOG_WARNING,
-		    "event=no-lock user=%s file=%s/%s why=%s", b->who.name,
-		    b->config->spool_dir, b->who.name, log_why(rc));
+		log_trouble(b, "no-lock", b->now.place.name, rc);
 	return respond(b, MSG_LOCK, rc);
 }
 
@@ -347,7 +360,7 @@ static enum rc
 answer_unlock(struct broker *b, struct buf *body)
 {
 	(void)body;
-	return respond(b, MSG_UNLOCK, with_group(b, try_release));
+	return respond(b, MSG_UNLOCK, holding_unlock(&b->now));
 }
 
 /* LOG text, which was made by a process that reads foreign octets. */
@@ -363,9 +376,8 @@ answer_log(struct broker *b, struct buf *body)
 		if (*c < ' ' || *c > '~')
 			*c = '?';
 	}
-	log_event(LOG_INFO, "%s dialect=%s user=%s addr=%s", text,
-	    b->config->dialect, b->phase == PHASE_STRANGER ? "-" : b->who.name,
-	    b->config->peer);
+	log_event(LOG_INFO, "%s user=%s addr=%s", text,
+	    b->phase == PHASE_STRANGER ? "-" : b->who.name, b->config->peer);
 	return RC_OK;
 }
 
@@ -373,9 +385,11 @@ answer_log(struct broker *b, struct buf *body)
 static const struct broker_row rows[] = {
 	{ MSG_AUTHENTICATE, PHASE_STRANGER, 2ul * (AUTH_SECRET_OCTETS + 4),
 	                                                TRIES, answer_authenticate },
-	{ MSG_OPEN,         PHASE_USER,     PATH_MAX + 4,   1, answer_open },
-	{ MSG_LOCK,         PHASE_OPENED,   0,              1, answer_lock },
-	{ MSG_UNLOCK,       PHASE_OPENED,   0,              2, answer_unlock },
+	{ MSG_OPEN,         PHASE_USER | PHASE_OPENED,
+	                                    PATH_MAX + 4, OPENS, answer_open },
+	{ MSG_CLOSE,        PHASE_OPENED,   0,            OPENS, answer_close },
+	{ MSG_LOCK,         PHASE_OPENED,   0,            OPENS, answer_lock },
+	{ MSG_UNLOCK,       PHASE_OPENED,   0,        2 * OPENS, answer_unlock },
 	{ MSG_LOG,          PHASE_STRANGER | PHASE_USER | PHASE_OPENED,
 	                                    LOG_LINE_OCTETS + 4, 4, answer_log },
 };
@@ -424,7 +438,7 @@ serve_all(struct broker *b)
 		struct pollfd p = {.fd = b->fd, .events = POLLIN};
 		enum rc rc;
 
-		if (stop && !b->lock.held)
+		if (stop && !b->now.lock.held)
 			return RC_EOF;
 		if (ppoll(&p, 1, NULL, &b->awake) < 0) {
 			if (errno == EINTR)
@@ -483,15 +497,14 @@ broker_run(const struct broker_config *config, int fd, int session)
 	struct broker b = {.config = config,
 	    .fd = fd,
 	    .phase = PHASE_STRANGER,
-	    .state_dirfd = -1,
-	    .mbox_fd = -1,
-	    .state_fd = -1};
+	    .state_dirfd = -1};
 	enum rc rc;
 
+	holding_init(&b.now);
 	catch_signals(&b);
 	srandom((unsigned)getpid() ^ (unsigned)io_now_ms());
 	rc = serve_all(&b);
-	if (with_group(&b, try_release) != RC_OK)
+	if (holding_close(&b.now) != RC_OK)
 		log_event(
 		    LOG_ERR, "event=error doing=unlock user=%s", b.who.name);
 	return farewell(&b, session, rc);

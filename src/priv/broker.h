@@ -14,7 +14,6 @@ struct broker_config {
 	struct auth_policy policy;
 	unsigned lock_timeout_s; /* how long to try for the spool locks */
 	const char *peer;        /* the client's address, for the log */
-	const char *dialect;
 };
 
 /* broker_run - serves the session that is process session at the other end of

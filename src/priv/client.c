@@ -77,10 +77,10 @@ client_authenticate(int broker_fd, const char *user, const char *secret)
 }
 
 enum rc
-client_open(int broker_fd, const char *mailbox, int *mbox_fd, int *state_fd)
+client_open(int broker_fd, const char *mailbox, struct opened *out)
 {
 	unsigned char room[MSG_BODY_OCTETS];
-	uint32_t has_mbox, has_state;
+	uint32_t has_mbox, has_state, read_only;
 	struct buf b;
 	int fds[MSG_FDS];
 	unsigned used = 0;
@@ -96,7 +96,9 @@ client_open(int broker_fd, const char *mailbox, int *mbox_fd, int *state_fd)
 	if (rc == RC_OK &&
 	    (buf_get_u32(&b, &has_mbox) != RC_OK ||
 		buf_get_u32(&b, &has_state) != RC_OK ||
+		buf_get_u32(&b, &read_only) != RC_OK ||
 		buf_get_end(&b) != RC_OK || has_mbox > 1 || has_state > 1 ||
+		read_only > 1 ||
 		has_mbox + has_state !=
 		    (uint32_t)(fds[0] >= 0) + (uint32_t)(fds[1] >= 0)))
 		rc = RC_BUG;
@@ -105,29 +107,39 @@ client_open(int broker_fd, const char *mailbox, int *mbox_fd, int *state_fd)
 		file_close(&fds[1]);
 		return rc;
 	}
-	*mbox_fd = has_mbox != 0 ? fds[used++] : -1;
-	*state_fd = has_state != 0 ? fds[used] : -1;
+	out->mbox_fd = has_mbox != 0 ? fds[used++] : -1;
+	out->state_fd = has_state != 0 ? fds[used] : -1;
+	out->read_only = read_only;
 	return RC_OK;
+}
+
+/* ask_plainly - a request without a body. */
+static enum rc
+ask_plainly(int broker_fd, enum msg_type request)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	struct buf b;
+
+	buf_init(&b, room, sizeof(room));
+	return ask(broker_fd, request, &b);
+}
+
+enum rc
+client_close(int broker_fd)
+{
+	return ask_plainly(broker_fd, MSG_CLOSE);
 }
 
 enum rc
 client_lock(int broker_fd)
 {
-	unsigned char room[MSG_BODY_OCTETS];
-	struct buf b;
-
-	buf_init(&b, room, sizeof(room));
-	return ask(broker_fd, MSG_LOCK, &b);
+	return ask_plainly(broker_fd, MSG_LOCK);
 }
 
 enum rc
 client_unlock(int broker_fd)
 {
-	unsigned char room[MSG_BODY_OCTETS];
-	struct buf b;
-
-	buf_init(&b, room, sizeof(room));
-	return ask(broker_fd, MSG_UNLOCK, &b);
+	return ask_plainly(broker_fd, MSG_UNLOCK);
 }
 
 enum rc

@@ -16,13 +16,26 @@
 enum rc client_authenticate(
     int broker_fd, const char *user, const char *secret) MUST_CHECK;
 
-/* client_open - the mailbox ("" or "INBOX": the maildrop) and its state file,
- * or -1 for either: an absent mailbox is empty, and state may be switched off.
- * The caller closes them. The spool locks are held until client_unlock, if
- * there is a mailbox. RC_BUSY: another session or program has it; RC_DENIED:
- * the file is not what it should be; RC_IO with errno. */
+/* opened - a mailbox as the broker hands it over. */
+struct opened {
+	int mbox_fd;        /* -1: absent, which is empty */
+	int state_fd;       /* -1: no state is kept */
+	unsigned read_only; /* nothing can be removed */
+};
+
+/* client_open - the mailbox: "" is the maildrop, and so are its other names;
+ * else a folder below the home directory. The caller closes the descriptors.
+ * The spool locks are held until client_unlock, if there is a mailbox. What
+ * was open before is closed when, and only when, this succeeds. RC_BUSY:
+ * another session or program has it; RC_NOSUCH: there is no such folder, or
+ * none that the user may read; RC_DENIED: the maildrop's file is not what it
+ * should be; RC_IO with errno. RFC 937, FOLD; RFC 918, RETR. */
 enum rc client_open(
-    int broker_fd, const char *mailbox, int *mbox_fd, int *state_fd) MUST_CHECK;
+    int broker_fd, const char *mailbox, struct opened *out) MUST_CHECK;
+
+/* client_close - the mailbox is not needed any more: another session may have
+ * it. */
+enum rc client_close(int broker_fd) MUST_CHECK;
 
 /* client_lock - takes the spool locks again. RC_BUSY, RC_CHANGED: the name
  * belongs to another file now; RC_DENIED, RC_IO with errno. */

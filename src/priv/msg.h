@@ -12,8 +12,11 @@
 enum msg_type {
 	MSG_AUTHENTICATE = 2, /* user, secret -> rc */
 	MSG_AUTHENTICATE_ANS,
-	MSG_OPEN, /* mailbox -> rc, errno, which descriptors come with it */
+	MSG_OPEN, /* mailbox -> rc, errno, which descriptors come with it,
+		   * whether the mailbox may be changed */
 	MSG_OPEN_ANS,
+	MSG_CLOSE, /* -> rc, errno */
+	MSG_CLOSE_ANS,
 	MSG_LOCK, /* -> rc, errno */
 	MSG_LOCK_ANS,
 	MSG_UNLOCK, /* -> rc, errno */

@@ -271,15 +271,16 @@ drop_dot(struct lock *l)
 enum rc
 lock_try(struct lock *l, int fd)
 {
-	enum rc rc = lock_whole(fd);
+	enum rc rc = set_fcntl(fd, l->shared ? F_RDLCK : F_WRLCK);
 
 	if (rc != RC_OK)
 		return rc;
 	l->fd = fd;
-	rc = take_dot(l);
+	if (!l->shared)
+		rc = take_dot(l);
 	if (rc == RC_OK) {
 		rc = file_is_still(fd, l->dirfd, l->name);
-		if (rc != RC_OK)
+		if (rc != RC_OK && !l->shared)
 			drop_dot(l);
 	}
 	if (rc == RC_OK)
@@ -297,7 +298,8 @@ lock_release(struct lock *l)
 	if (!l->held)
 		return;
 	l->held = 0;
-	drop_dot(l);
+	if (!l->shared)
+		drop_dot(l);
 	if (set_fcntl(l->fd, F_UNLCK) != RC_OK)
 		l->fd = -1; /* closing the descriptor frees it as well */
 	errno = was;

@@ -19,6 +19,7 @@ struct lock {
 	int dot_fd;              /* our dotlock; while it is open no other
 				  * file can have its inode number */
 	unsigned held : 1;
+	unsigned shared : 1;     /* fcntl for reading, and no dotlock */
 	unsigned plain_temp : 1; /* make the dotlock from a named file */
 };
 
@@ -31,8 +32,10 @@ enum rc lock_init(struct lock *l, int dirfd, const char *name) MUST_CHECK;
  * descriptor on it, since closing one drops the lock. A dotlock is broken when
  * its owner was on this host and is gone, or when it and the mailbox have not
  * changed for LOCK_STALE_S by the file server's clock.
- * RC_BUSY: somebody holds one of them; RC_CHANGED: the name no longer belongs
- * to fd, open it again; RC_DENIED: no right to make a dotlock here; RC_IO. */
+ * With l->shared set, an fcntl read lock is all: for a file that cannot be
+ * changed anyway. RC_BUSY: somebody holds one of them; RC_CHANGED: the name no
+ * longer belongs to fd, open it again; RC_DENIED: no right to make a dotlock
+ * here; RC_IO. */
 enum rc lock_try(struct lock *l, int fd) MUST_CHECK;
 
 /* lock_whole - an fcntl write lock on the whole file behind fd, at once or not

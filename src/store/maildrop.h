@@ -20,6 +20,7 @@ struct message {
 	uint64_t at : 46;       /* offset of its From_ line: up to 64 TiB */
 	uint64_t from_len : 13; /* octets of the From_ line with its end */
 	uint64_t tail : 2;      /* octets of the blank line that ends it */
+	uint64_t from_bare : 1; /* the From_ line ends in LF alone */
 	uint64_t deleted : 1;
 	uint64_t octets : 40;   /* as sent: up to 1 TiB */
 	uint64_t from_sum : 24; /* checksum of the From_ line */
@@ -42,6 +43,9 @@ struct mark {
 	struct timespec mtime, ctime;
 };
 
+/* MAILDROP_WHOLE - in place of an index: all messages as one text. */
+#define MAILDROP_WHOLE SIZE_MAX
+
 struct maildrop_ops;
 
 struct maildrop {
@@ -57,6 +61,7 @@ struct maildrop {
 	struct mark mark;
 	struct copies *copies; /* owned; NULL until unique-ids are known */
 	unsigned identified : 1;
+	unsigned read_only : 1; /* marks have no effect */
 };
 
 struct maildrop_ops {
@@ -67,10 +72,13 @@ struct maildrop_ops {
 	enum rc (*identify)(struct maildrop *d);
 	/* RC_CHANGED when the mailbox is not the one that was scanned. */
 	enum rc (*check)(struct maildrop *d);
-	/* Stored octets of message i, from its octet number from, at most
-	 * size; *got is 0 at its end. */
+	/* Stored octets of message i, or with MAILDROP_WHOLE of all of them
+	 * and their From_ lines, from octet number from, at most size; *got is
+	 * 0 at the end. */
 	enum rc (*read)(struct maildrop *d, size_t i, uint64_t from, char *to,
 	    size_t size, size_t *got);
+	/* The octets of MAILDROP_WHOLE as they are sent. */
+	uint64_t (*whole)(const struct maildrop *d);
 	/* Removes what is marked. The spool locks are held. */
 	enum rc (*update)(struct maildrop *d);
 };

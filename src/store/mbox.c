@@ -15,6 +15,7 @@ const struct maildrop_ops mbox_ops = {
     .identify = mbox_identify,
     .check = mbox_check,
     .read = mbox_read,
+    .whole = mbox_whole,
     .update = mbox_update,
 };
 
@@ -117,22 +118,48 @@ mbox_check(struct maildrop *d)
 	return rc;
 }
 
+/* bounds - where the stored octets of message i, or of all, begin and end. */
+static void
+bounds(const struct maildrop *d, size_t i, uint64_t *at, uint64_t *end)
+{
+	if (i == MAILDROP_WHOLE) {
+		*end = (uint64_t)d->end;
+		*at = d->count > 0 ? d->msg[0].at : *end;
+	} else {
+		*end = (uint64_t)mbox_next(d, i) - d->msg[i].tail;
+		*at = d->msg[i].at + d->msg[i].from_len;
+	}
+}
+
 enum rc
 mbox_read(struct maildrop *d, size_t i, uint64_t from, char *to, size_t size,
     size_t *got)
 {
-	const struct message *m = &d->msg[i];
-	uint64_t at = m->at + m->from_len + from;
-	uint64_t end = (uint64_t)mbox_next(d, i) - m->tail;
+	uint64_t at, end;
 	enum rc rc;
 
+	bounds(d, i, &at, &end);
 	*got = 0;
-	if (at >= end)
+	if (from >= end - at)
 		return RC_OK;
-	if (size > end - at)
-		size = (size_t)(end - at);
-	rc = io_pread(d->fd, to, size, (off_t)at, got);
+	if (size > end - at - from)
+		size = (size_t)(end - at - from);
+	rc = io_pread(d->fd, to, size, (off_t)(at + from), got);
 	return rc == RC_OK && *got != size ? RC_CHANGED : rc;
+}
+
+uint64_t
+mbox_whole(const struct maildrop *d)
+{
+	uint64_t octets = 0;
+
+	for (size_t i = 0; i < d->count; i++) {
+		const struct message *m = &d->msg[i];
+
+		octets += m->from_len + m->from_bare + m->octets;
+		octets += m->tail != 0 ? 2 : 0;
+	}
+	return octets;
 }
 
 /* identify_one - the id of message i, from as much of it as is header. */

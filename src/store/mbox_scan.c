@@ -148,6 +148,7 @@ begin_message(struct scanner *s, size_t n)
 	m->from_len = n & ((1u << MESSAGE_FROM_BITS) - 1);
 	m->from_sum =
 	    mbox_sum(s->data + s->at, n) & ((1u << MESSAGE_SUM_BITS) - 1);
+	m->from_bare = n < 2 || s->data[s->at + n - 2] != '\r';
 	s->at += n;
 	s->started = 1;
 	s->bare = 0;

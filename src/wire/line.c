@@ -80,6 +80,7 @@ line_read(
 	}
 	text = r->data + r->pos;
 	len = (size_t)(lf - text);
+	out->octets = len + 1;
 	r->pos += len + 1;
 	r->seen = 0;
 	if (r->discarding || len + 1 > limit) {

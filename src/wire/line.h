@@ -14,6 +14,7 @@ enum {
 struct line {
 	char *text; /* NUL-terminated, without the line end */
 	size_t len;
+	size_t octets; /* with the line end, as it came */
 };
 
 struct line_reader {

@@ -60,6 +60,19 @@ put(struct reply *r, const char *octets, size_t n)
 	return r->broken;
 }
 
+void
+reply_body(struct reply *r)
+{
+	r->last = '\n';
+	r->at_bol = 1;
+}
+
+uint64_t
+reply_octets(const struct reply *r)
+{
+	return r->written + r->len;
+}
+
 enum rc
 reply_line(struct reply *r, const char *fmt, ...)
 {
@@ -79,14 +92,14 @@ reply_line(struct reply *r, const char *fmt, ...)
 	}
 	if (r->first[0] == '\0')
 		memcpy(r->first, line, len + 1);
-	r->last = '\n';
-	r->at_bol = 1;
+	reply_body(r);
 	rc = put(r, line, len);
 	return rc == RC_OK ? put(r, "\r\n", 2) : rc;
 }
 
-enum rc
-reply_stuffed(struct reply *r, const char *octets, size_t n)
+/* body - n octets with CRLF line ends; stuffed: and with byte-stuffing. */
+static enum rc
+body(struct reply *r, const char *octets, size_t n, unsigned stuffed)
 {
 	const char *end = octets + n;
 	enum rc rc = r->broken;
@@ -95,7 +108,7 @@ reply_stuffed(struct reply *r, const char *octets, size_t n)
 		const char *lf = memchr(octets, '\n', (size_t)(end - octets));
 		const char *stop = lf != NULL ? lf : end;
 
-		if (r->at_bol && *octets == '.')
+		if (stuffed && r->at_bol && *octets == '.')
 			rc = put(r, ".", 1);
 		if (stop > octets) {
 			if (rc == RC_OK)
@@ -113,6 +126,18 @@ reply_stuffed(struct reply *r, const char *octets, size_t n)
 		octets = lf != NULL ? lf + 1 : end;
 	}
 	return rc;
+}
+
+enum rc
+reply_stuffed(struct reply *r, const char *octets, size_t n)
+{
+	return body(r, octets, n, 1);
+}
+
+enum rc
+reply_counted(struct reply *r, const char *octets, size_t n)
+{
+	return body(r, octets, n, 0);
 }
 
 enum rc

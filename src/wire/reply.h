@@ -34,10 +34,20 @@ void reply_init(struct reply *r, int fd, unsigned stall_ms);
 enum rc reply_line(struct reply *r, const char *fmt, ...) MUST_CHECK
     PRINTF(2, 3);
 
+/* reply_body - begins a body that no line goes before. */
+void reply_body(struct reply *r);
+
+/* reply_octets - how many octets have been given to r so far. */
+uint64_t reply_octets(const struct reply *r);
+
 /* reply_stuffed - n octets of a POP3 body as they are stored, in pieces of any
  * size: a LF without CR gets one, a line that begins with "." gets another.
  * What is CRLF stays so. Errors as above. RFC 1939 section 3. */
 enum rc reply_stuffed(struct reply *r, const char *octets, size_t n) MUST_CHECK;
+
+/* reply_counted - the same without byte-stuffing: a POP1 or POP2 body, whose
+ * octets the client counts. RFC 937, Message Length. */
+enum rc reply_counted(struct reply *r, const char *octets, size_t n) MUST_CHECK;
 
 /* reply_end_line - ends the body's last line if its end is missing: CRLF, or
  * LF alone behind a CR. */

@@ -1,9 +1,10 @@
 #!/bin/sh
-# demo.sh - a whole POP3 session with the real program, on a pipe, for a person
-# to read: make demo. The maildrop is a temporary copy of sample.mbox, the
-# account one of our own, so that neither root nor any set-up is needed. Each
-# command waits for its reply. Ends with 0 when all replies were as they should
-# be and the maildrop afterwards is right; leaves nothing behind.
+# demo.sh - a whole session with the real program in each dialect, on a pipe,
+# for a person to read: make demo. POP3 is spoken here, POP2 and POP1 by popc
+# beside this file. The maildrop is a temporary copy of sample.mbox, the account
+# one of our own, so that neither root nor any set-up is needed. Each command
+# waits for its reply. Ends with 0 when all replies were as they should be and
+# the maildrop afterwards is right; leaves nothing behind.
 set -u
 : "${B:=build}"
 case $B in /*) ;; *) B=$PWD/$B ;; esac
@@ -191,6 +192,28 @@ sed '/^From prizes@/,/^From carla@/{/^From carla@/!d;}' "$here/sample.mbox" \
 	>"$tmp/wanted"
 cmp "$tmp/wanted" "$tmp/spool/mrose" || fail "the rest has changed"
 echo "cmp finds no difference."
+
+# old_client OPTIONS...: popc with the same program and maildrop.
+old_client() {
+	POP_PASSWORD=tanstaaf "$here/popc" -v -u mrose -o "$tmp/got" "$@" -c \
+		"$popd" -d --passwd "$tmp/accounts" --spool "$tmp/spool" \
+		--state "$tmp/state" 2>>"$tmp/log" || fail "popc ended with status $?"
+}
+mkdir "$tmp/got"
+sed "s/\$/$cr/" "$tmp/spool/mrose" >"$tmp/wanted"
+
+note "The same program and maildrop, and a client of 1985: POP2 (RFC 937)." \
+	"Nobody tells the program; HELO does. Messages come as so many octets," \
+	"without a dot at the end. The client reads two of the six and keeps them."
+old_client -2 -n 2
+
+note "And one of 1984: POP1 (RFC 918). It knows no messages, only the whole" \
+	"mailbox; RDEL deletes it when the client has said RCVD."
+old_client -1 -d
+cmp "$tmp/wanted" "$tmp/got/mailbox" || fail "POP1 got something else"
+[ -f "$tmp/spool/mrose" ] || fail "the maildrop is gone"
+[ ! -s "$tmp/spool/mrose" ] || fail "the maildrop is not empty"
+note "All $(($(wc -c <"$tmp/got/mailbox"))) octets have come, cmp finds no difference, and the maildrop is empty."
 
 note "In the log, an administrator finds:"
 sed -n 's/^in\.popd: //p' "$tmp/log"

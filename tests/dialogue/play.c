@@ -5,8 +5,8 @@
  *
  *     play PROGRAM VERSION DIRECTORY TRANSCRIPT...
  *
- * DIRECTORY holds accounts, spool and state, as dialogue.sh makes them. As root
- * the account is user 65534, otherwise it is whoever runs this. */
+ * DIRECTORY holds accounts, spool, home and state, as dialogue.sh makes them.
+ * As root the account is user 65534, otherwise it is whoever runs this. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -33,11 +33,10 @@ enum {
 	TURNS = 200,
 	MARKS = 40,
 	OPTIONS = 16,
+	FILES = 6, /* the maildrop, and folders */
 	UIDS = 10,
 	UID_OCTETS_MAX = 70 /* RFC 1939 section 7 */
 };
-
-#define USER "mrose"
 
 /* What is the same for all transcripts. */
 static const char *program, *version, *directory;
@@ -60,14 +59,24 @@ struct mark {
 	int uid;
 };
 
+/* file - a mailbox before and after. */
+struct file {
+	char path[128]; /* below directory */
+	struct text before, after;
+	unsigned has_before : 1, has_after : 1;
+};
+
 struct transcript {
 	const char *path;
 	char name[64];
-	size_t line; /* being read, for complaints */
+	size_t line;     /* being read, for complaints */
+	char called[64]; /* the program's name for itself */
+	char user[64];   /* whose maildrop it is */
 	char *options[OPTIONS];
 	size_t noptions;
-	struct text before, after, input, output;
-	unsigned has_before : 1, has_after : 1;
+	struct text input, output;
+	struct file files[FILES]; /* the first one is the maildrop */
+	size_t nfiles;
 	unsigned locked : 1;   /* a dotlock is there, and ours */
 	unsigned hangs_up : 1; /* the client ends its input, without QUIT */
 	size_t splits;
@@ -125,12 +134,15 @@ path_of(char out[PATH_MAX], const char *name)
 
 /* -------------------------------------------------- reading a transcript */
 
+static void unescape(struct transcript *t, struct text *out, const char *text,
+    const char *line_end);
+
 /* repeat - "\(text*count)", from behind the bracket; returns what follows. */
 static const char *
 repeat(struct transcript *t, struct text *out, const char *from)
 {
 	const char *star = strchr(from, '*');
-	char *end;
+	char *end, *text;
 	unsigned long count;
 
 	if (star == NULL)
@@ -138,8 +150,12 @@ repeat(struct transcript *t, struct text *out, const char *from)
 	count = strtoul(star + 1, &end, 10);
 	if (*end != ')')
 		complain(t, "\\( without )");
+	text = strndup(from, (size_t)(star - from));
+	if (text == NULL)
+		give_up("memory");
 	while (count-- > 0)
-		add(out, from, (size_t)(star - from));
+		unescape(t, out, text, "");
+	free(text);
 	return end + 1;
 }
 
@@ -189,6 +205,9 @@ unescape(struct transcript *t, struct text *out, const char *text,
 			break;
 		case 'V':
 			add(out, version, strlen(version));
+			break;
+		case 'D':
+			add(out, directory, strlen(directory));
 			break;
 		case 'U':
 			if (!isdigit((unsigned char)*text) ||
@@ -255,15 +274,49 @@ begin_turn(struct transcript *t)
 
 /* add_options - each word of text is an argument for the program. */
 static void
-add_options(struct transcript *t, char *text)
+add_options(struct transcript *t, const char *text)
 {
-	char *word, *rest = text;
+	struct text words = {NULL, 0};
+	char *word, *rest;
 
+	unescape(t, &words, text, "\n");
+	words.data[words.len - 1] = '\0';
+	rest = words.data;
 	while ((word = strsep(&rest, " ")) != NULL) {
 		if (t->noptions == OPTIONS)
 			complain(t, "too many options");
 		t->options[t->noptions++] = strdup(word);
 	}
+	free(words.data);
+}
+
+/* begin_file - the mailbox that the M and A lines from here on are of. */
+static void
+begin_file(struct transcript *t, const char *room, const char *name)
+{
+	struct file *f = &t->files[t->nfiles];
+
+	if (t->nfiles == FILES || (size_t)snprintf(f->path, sizeof(f->path),
+				      "%s/%s", room, name) >= sizeof(f->path))
+		complain(t, "too many files, or too long a name");
+	t->nfiles++;
+}
+
+/* read_mail - a line of a mailbox, or a file of them. */
+static void
+read_mail(struct transcript *t, char kind, char how, const char *text)
+{
+	struct file *f = &t->files[t->nfiles - 1];
+	struct text *mail = kind == 'M' ? &f->before : &f->after;
+
+	if (kind == 'M')
+		f->has_before = 1;
+	else
+		f->has_after = 1;
+	if (how == ':')
+		unescape(t, mail, text, "\n");
+	else
+		include(t, mail, text + (*text == ' '));
 }
 
 /* read_line - one line of a transcript: what it is, a colon, a blank, and its
@@ -273,7 +326,6 @@ read_line(struct transcript *t, char *line)
 {
 	char kind = line[0], how = kind != '\0' ? line[1] : '\0';
 	char *text = line + 2;
-	struct text *mail = kind == 'M' ? &t->before : &t->after;
 
 	if (kind == '#' || kind == '\0')
 		return;
@@ -298,14 +350,15 @@ read_line(struct transcript *t, char *line)
 	} else if (kind == 'S' && how == ':') {
 		unescape(t, &t->output, text, "\r\n");
 	} else if ((kind == 'M' || kind == 'A') && (how == ':' || how == '<')) {
-		if (kind == 'M')
-			t->has_before = 1;
-		else
-			t->has_after = 1;
-		if (how == ':')
-			unescape(t, mail, text, "\n");
-		else
-			include(t, mail, text + (*text == ' '));
+		read_mail(t, kind, how, text);
+	} else if (kind == 'P' && how == ':') {
+		snprintf(t->called, sizeof(t->called), "%s", text);
+	} else if (kind == 'U' && how == ':') {
+		snprintf(t->user, sizeof(t->user), "%s", text);
+		t->nfiles = 0;
+		begin_file(t, "spool", text);
+	} else if (kind == 'F' && how == ':') {
+		begin_file(t, "home", text);
 	} else {
 		complain(t, "a line of no kind");
 	}
@@ -324,8 +377,12 @@ read_transcript(struct transcript *t, const char *path)
 	t->path = path;
 	t->splits = SIZE_MAX;
 	t->nturns = 1;
-	snprintf(
-	    t->name, sizeof(t->name), "%s", slash != NULL ? slash + 1 : path);
+	snprintf(t->called, sizeof(t->called), "in.popd");
+	snprintf(t->user, sizeof(t->user), "mrose");
+	begin_file(t, "spool", t->user);
+	while (slash != NULL && slash > path && slash[-1] != '/')
+		slash--;
+	snprintf(t->name, sizeof(t->name), "%s", slash != NULL ? slash : path);
 	if (strrchr(t->name, '.') != NULL)
 		*strrchr(t->name, '.') = '\0';
 	if (f == NULL)
@@ -348,97 +405,177 @@ free_transcript(struct transcript *t)
 {
 	for (size_t i = 0; i < t->noptions; i++)
 		free(t->options[i]);
-	free(t->before.data);
-	free(t->after.data);
+	for (size_t i = 0; i < t->nfiles; i++) {
+		free(t->files[i].before.data);
+		free(t->files[i].after.data);
+	}
 	free(t->input.data);
 	free(t->output.data);
 }
 
-/* ------------------------------------------------------- the maildrop */
+/* ------------------------------------------------------- the mailboxes */
 
-/* lay_out - the maildrop as the transcript wants it before; its inode, owner
- * and mode go to *st. What an earlier conversation left to the next is gone. */
+/* files_in - what lies in a directory; with remove set it goes away. */
+static unsigned
+files_in(const char *name, unsigned remove)
+{
+	char path[PATH_MAX];
+	struct dirent *e;
+	unsigned n = 0;
+	DIR *d;
+
+	path_of(path, name);
+	d = opendir(path);
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		n++;
+		if (remove && unlinkat(dirfd(d), e->d_name, 0) != 0)
+			give_up(e->d_name);
+	}
+	if (d != NULL)
+		closedir(d);
+	return n;
+}
+
 static void
-lay_out(const struct transcript *t, struct stat *st)
+give_to_owner(const char *path)
+{
+	if (geteuid() == 0 && chown(path, owner, owner) != 0)
+		give_up(path);
+}
+
+/* make_parents - the directories between ours and the file. */
+static void
+make_parents(const struct file *f)
+{
+	char path[PATH_MAX], *slash;
+
+	path_of(path, f->path);
+	slash = path + strlen(directory) + 1;
+	while ((slash = strchr(slash, '/')) != NULL) {
+		*slash = '\0';
+		if (mkdir(path, 0755) == 0)
+			give_to_owner(path);
+		*slash++ = '/';
+	}
+}
+
+/* remove_file - the file, and the directories above it that are empty then,
+ * up to the spool or home directory. */
+static void
+remove_file(const struct file *f)
+{
+	char path[PATH_MAX], *slash;
+
+	path_of(path, f->path);
+	unlink(path);
+	while ((slash = strrchr(path, '/')) > path + strlen(directory) + 5) {
+		*slash = '\0';
+		rmdir(path);
+	}
+}
+
+/* lay_out_file - one mailbox as it is before; its inode, owner and mode go to
+ * *st. */
+static void
+lay_out_file(const struct file *f, struct stat *st)
 {
 	char path[PATH_MAX];
 	int fd;
 
-	memset(st, 0, sizeof(*st));
-	path_of(path, "state/" USER "/maildrop");
-	unlink(path);
-	path_of(path, "spool/" USER ".lock");
-	unlink(path);
-	if (t->locked) {
-		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-		if (fd < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0)
-			give_up(path);
-		close(fd);
-	}
-	path_of(path, "spool/" USER);
-	unlink(path);
-	if (!t->has_before)
+	if (!f->has_before)
 		return;
+	make_parents(f);
+	path_of(path, f->path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0 || (geteuid() == 0 && fchown(fd, owner, owner) != 0) ||
-	    write(fd, t->before.data, t->before.len) !=
-		(ssize_t)t->before.len ||
+	if (fd < 0)
+		give_up(path);
+	give_to_owner(path);
+	if (write(fd, f->before.data, f->before.len) !=
+		(ssize_t)f->before.len ||
 	    fstat(fd, st) != 0)
 		give_up(path);
 	close(fd);
 }
 
-/* files_in_spool - to see whether a lock or a temporary file was left. */
-static unsigned
-files_in_spool(void)
+/* lay_out - the mailboxes as the transcript wants them before. What an earlier
+ * conversation left to the next is gone. */
+static void
+lay_out(const struct transcript *t, struct stat st[FILES])
 {
-	char path[PATH_MAX];
-	unsigned n = 0;
-	DIR *d;
+	char path[PATH_MAX], name[128];
+	int fd;
 
-	path_of(path, "spool");
-	d = opendir(path);
-	if (d == NULL)
-		give_up(path);
-	while (readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n - 2; /* "." and ".." */
+	memset(st, 0, FILES * sizeof(*st));
+	snprintf(name, sizeof(name), "state/%s", t->user);
+	files_in(name, 1);
+	files_in("spool", 1);
+	if (t->locked) {
+		snprintf(name, sizeof(name), "spool/%s.lock", t->user);
+		path_of(path, name);
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+		if (fd < 0 || dprintf(fd, "%d\n", (int)getpid()) < 0)
+			give_up(path);
+		close(fd);
+	}
+	for (size_t i = 0; i < t->nfiles; i++)
+		lay_out_file(&t->files[i], &st[i]);
 }
 
-/* spool_wrong - what is wrong with the maildrop afterwards, or NULL. *now is
- * what it holds. */
+/* file_wrong - what is wrong with a mailbox afterwards, or NULL. *now is what
+ * it holds. */
 static const char *
-spool_wrong(
-    const struct transcript *t, const struct stat *was, struct text *now)
+file_wrong(const struct file *f, const struct stat *was, struct text *now)
 {
-	const struct text *want = t->has_after ? &t->after : &t->before;
+	const struct text *want = f->has_after ? &f->after : &f->before;
 	char path[PATH_MAX], block[65536];
 	struct stat st;
 	ssize_t n;
 	int fd;
 
-	if (files_in_spool() != (unsigned)t->has_before + t->locked)
-		return "files were left or removed in the spool";
-	if (!t->has_before)
-		return NULL;
-	path_of(path, "spool/" USER);
+	path_of(path, f->path);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (!f->has_before)
+		return fd < 0 ? NULL : "was made";
 	if (fd < 0)
-		return "the maildrop is gone";
+		return "is gone";
 	while ((n = read(fd, block, sizeof(block))) > 0)
 		add(now, block, (size_t)n);
 	if (n < 0 || fstat(fd, &st) != 0)
 		give_up(path);
 	close(fd);
 	if (st.st_ino != was->st_ino)
-		return "the maildrop was replaced";
+		return "was replaced";
 	if (st.st_uid != was->st_uid || st.st_gid != was->st_gid ||
 	    st.st_mode != was->st_mode)
-		return "the maildrop has another owner or mode";
+		return "has another owner or mode";
 	if (!same(now->data, now->len, want->data, want->len))
-		return "the maildrop afterwards differs";
+		return "differs afterwards";
 	return NULL;
+}
+
+/* files_wrong - what is wrong with any of them; then the folders are gone.
+ * Nothing else may lie beside them, no lock and no temporary file. */
+static const char *
+files_wrong(const struct transcript *t, const struct stat *was,
+    const struct file **which, struct text *now)
+{
+	const char *wrong = NULL;
+
+	if (files_in("spool", 0) !=
+	    (unsigned)t->files[0].has_before + t->locked)
+		wrong = "files were left or removed beside it";
+	for (size_t i = 0; i < t->nfiles && wrong == NULL; i++) {
+		*which = &t->files[i];
+		now->len = 0;
+		wrong = file_wrong(*which, &was[i], now);
+	}
+	for (size_t i = 1; i < t->nfiles; i++)
+		remove_file(&t->files[i]);
+	if (wrong == NULL && files_in("home", 0) != 0)
+		wrong = "files were left beside it, or others";
+	return wrong;
 }
 
 /* --------------------------------------------------- one conversation */
@@ -459,10 +596,12 @@ static void
 start(const struct transcript *t, struct talk *k)
 {
 	char accounts[PATH_MAX], spool[PATH_MAX], state[PATH_MAX];
-	char *argv[OPTIONS + 8] = {(char[]){"in.popd"}, (char[]){"--passwd"},
-	    accounts, (char[]){"--spool"}, spool, (char[]){"--state"}, state};
+	char called[sizeof(t->called)];
+	char *argv[OPTIONS + 8] = {called, (char[]){"--passwd"}, accounts,
+	    (char[]){"--spool"}, spool, (char[]){"--state"}, state};
 	int pair[2];
 
+	memcpy(called, t->called, sizeof(called));
 	path_of(accounts, "accounts");
 	path_of(spool, "spool");
 	path_of(state, "state");
@@ -641,11 +780,12 @@ converse(
     const struct transcript *t, enum way way, size_t split, struct text *first)
 {
 	struct text now = {NULL, 0};
-	const char *wrong, *spool;
+	const struct file *f = &t->files[0];
+	const char *wrong, *mail;
+	struct stat st[FILES];
 	struct talk k;
-	struct stat st;
 
-	lay_out(t, &st);
+	lay_out(t, st);
 	start(t, &k);
 	if (way == IN_TWO) {
 		say(t, &k, split);
@@ -664,21 +804,23 @@ converse(
 	else if (first->len > 0 &&
 		 !same(first->data, first->len, k.heard.data, k.heard.len))
 		wrong = "the replies differ from an earlier conversation's";
-	spool = spool_wrong(t, &st, &now);
-	if (wrong != NULL || spool != NULL) {
-		printf("# %s: %s\n", t->path, wrong != NULL ? wrong : spool);
+	mail = files_wrong(t, st, &f, &now);
+	if (wrong != NULL || mail != NULL) {
+		printf("# %s: %s %s\n", t->path, wrong != NULL ? "" : f->path,
+		    wrong != NULL ? wrong : mail);
 		if (way == IN_TWO)
 			printf("# split at octet %zu\n", split);
-		show("wanted",
-		    wrong != NULL || !t->has_after ? &t->output : &t->after);
-		show("got", wrong != NULL || !t->has_after ? &k.heard : &now);
+		show("wanted", wrong != NULL  ? &t->output
+			       : f->has_after ? &f->after
+					      : &f->before);
+		show("got", wrong != NULL ? &k.heard : &now);
 	}
 	free(now.data);
 	if (first->len == 0)
 		*first = k.heard;
 	else
 		free(k.heard.data);
-	return wrong == NULL && spool == NULL;
+	return wrong == NULL && mail == NULL;
 }
 
 /* play - all three ways. Returns how many went wrong. */

@@ -9,11 +9,12 @@ cp tests/demo/sample.mbox "$tmp/sample"
 
 # demo DIRECTORY [RUNNER...]: with its temporary files below DIRECTORY.
 # Afterwards $status, and what it said in $said.
+tree=.
 demo() {
 	TMPDIR=$1
 	export TMPDIR
 	shift
-	said=$("$@" timeout 60 sh tests/demo/demo.sh 2>&1 </dev/null)
+	said=$("$@" timeout 60 sh "$tree/tests/demo/demo.sh" 2>&1 </dev/null)
 	status=$?
 	unset TMPDIR
 }
@@ -40,6 +41,9 @@ whole() {
 		'^S: 7 [0-9a-f]+$' '^C: TOP 3 3$' '^C: RETR 3$' '^S: \.\.$' \
 		'^S: >From here' '^S: From now on' '^S: -ERR ' '^C: NOOP$' \
 		'\[\.\.\.\]$' '^S: \+OK .*\(6 messages left\)$' \
+		'^S: #6 messages in your mailbox$' '^C: ACKS$' '^S: \+ OK ' \
+		'^C: RDEL INBOX$' '^C: RCVD$' 'the maildrop is empty\.$' \
+		'^event=end .*dialect=pop2' '^event=end .*dialect=pop1' \
 		'^cmp finds no difference' '^event=login .*user="mrose"' \
 		'^event=end .*deleted=1 left=6'; do
 		like "$said" "$line" "$1: shows $line"
@@ -54,9 +58,14 @@ whole demo
 clean "$tmp/mine" demo
 
 if is_root && have setpriv; then
-	mkdir "$tmp/nobody"
-	chown 65534:65534 "$tmp/nobody"
-	demo "$tmp/nobody" setpriv --reuid=65534 --regid=65534 --clear-groups
+	# A copy, since nobody can look into a tree that lies below /root.
+	tree=$tmp/tree
+	mkdir -p "$tree/tests" "$tmp/nobody"
+	cp -r tests/demo "$tree/tests" && cp "$popd" "$tree" &&
+		chmod -R a+rX "$tree" && chown 65534:65534 "$tmp/nobody"
+	demo "$tmp/nobody" env B="$tree" \
+		setpriv --reuid=65534 --regid=65534 --clear-groups
+	tree=.
 	whole "demo, not as root"
 	clean "$tmp/nobody" "demo, not as root"
 else

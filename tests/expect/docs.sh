@@ -1,7 +1,7 @@
 #!/bin/sh
 # docs.sh - what the documents say of the program is what the program is:
-# options, log events, answers, the README's commands and files, and the list
-# of what can run as root.
+# options, log events, answers, the README's commands and files, the tables of
+# conformance, and the list of what can run as root.
 # shellcheck disable=SC1091,SC2016,SC2154 # lib.sh's variables; awk programs
 . tests/lib.sh
 
@@ -30,7 +30,11 @@ section OPTIONS | grep '^\.It Fl' | grep -oE 'Fl [A-Za-z] ' |
 	sed 's/Fl \(.\) /-\1/' | sort -u >"$tmp/man-letters"
 same "$tmp/help-letters" "$tmp/man-letters" "and their letters"
 
-grep -rhoE 'event=[a-z-]+' src | sort -u >"$tmp/src-events"
+# log_trouble's second argument is an event, too.
+{
+	grep -rhoE 'event=[a-z-]+' src
+	sed -n 's/.*log_trouble(b, "\([a-z-]*\)".*/event=\1/p' src/priv/broker.c
+} | sort -u >"$tmp/src-events"
 section DIAGNOSTICS | grep -oE 'event=[a-z-]+' | sort -u >"$tmp/man-events"
 same "$tmp/src-events" "$tmp/man-events" "DIAGNOSTICS has every log event"
 
@@ -44,15 +48,24 @@ done <"$tmp/reasons")
 [ "$(wc -l <"$tmp/reasons")" -ge 10 ] && [ -z "$missing" ]
 ok $? "DIAGNOSTICS has every reason for a refused login" "missing: $missing"
 
-# Every answer: a C string that begins with -ERR and the strings joined to it,
-# up to the first %.
-tr '\n\t' '  ' <src/pop/pop3.c | sed 's/" *"//g' | grep -oE '"-ERR[^"]*"' |
-	sed 's/^"//; s/"$//; s/ *%.*//' | sort -u >"$tmp/answers"
-missing=$(while IFS= read -r answer; do
-	section DIAGNOSTICS | grep -qF -e ".It Li $answer" || echo "$answer"
-done <"$tmp/answers")
-[ "$(wc -l <"$tmp/answers")" -ge 12 ] && [ -z "$missing" ]
-ok $? "DIAGNOSTICS has every -ERR" "missing: $missing"
+# Every answer: a C string that begins with -ERR, or - in POP2, and the strings
+# joined to it, up to the first %.
+# answers DIALECT: those of the manual page's part for it.
+answers() {
+	section DIAGNOSTICS | awk -v want="In POP${1#pop}" '
+		/^In POP[123]/ { inside = index($0, want) == 1 } inside'
+}
+for dialect in pop1 pop2 pop3; do
+	sed '/^ \*/d' "src/pop/$dialect.c" | tr '\n\t' '  ' | sed 's/" *"//g; s/"- %s/"- VERB/g' |
+		grep -oE '"(-ERR|- )[^"]*"' | sed 's/^"//; s/"$//; s/ *%.*//' |
+		sort -u >"$tmp/answers"
+	answers "$dialect" >"$tmp/answers-man"
+	missing=$(while IFS= read -r answer; do
+		grep -qF -e ".It Li $answer" "$tmp/answers-man" || echo "$answer"
+	done <"$tmp/answers")
+	[ "$(wc -l <"$tmp/answers")" -ge 11 ] && [ -z "$missing" ]
+	ok $? "DIAGNOSTICS has every refusal of $dialect" "missing: $missing"
+done
 
 grep -rhoE '"-ERR \[[A-Z/-]+\]' src/pop | grep -oE '\[.*\]' | sort -u >"$tmp/src-codes"
 grep -oE '^-ERR \[[A-Z/-]+\]' README | grep -oE '\[.*\]' | sort -u >"$tmp/readme-codes"
@@ -109,6 +122,26 @@ absent=$(grep -oE '\[`[^]]*\]' docs/decisions.md | grep -oE '`[a-z_.0-9]+`' |
 done)
 [ -z "$absent" ]
 ok $? "what docs/decisions.md names is in the source" "absent: $absent"
+
+# Every row of conformance.md says what follows the clause or why nothing does;
+# the functions, test cases, transcripts and files it names are there.
+awk -F'|' '/^\|/ && !/^\|---/ && (NF != 5 || $2 $3 $4 ~ /^ *$/ ||
+	$2 ~ /^ *$/ || $3 ~ /^ *$/ || $4 ~ /^ *$/) { print FNR ": " $0 }' \
+	docs/conformance.md >"$tmp/rows"
+is "$(cat "$tmp/rows")" "" "docs/conformance.md has three columns everywhere"
+awk -F'|' '/^\|/ { print $3, $4 }' docs/conformance.md | grep -oE '`[^`]*`' |
+	tr -d '`' | sort -u >"$tmp/named"
+absent=$(while read -r name; do
+	file=${name%%:*} within=${name#*:}
+	case $name in
+	*_test:*) grep -q "^$within(" "tests/unit/$file.c" 2>/dev/null ;;
+	*.c:*) grep -qE "(^|[ *])$within(\(|\[| = \{)" "src/$file" 2>/dev/null ;;
+	*) [ -e "$name" ] || [ -e "tests/$name" ] ||
+		[ -e "tests/dialogue/$name.txt" ] ;;
+	esac || echo "$name"
+done <"$tmp/named")
+[ "$(wc -l <"$tmp/named")" -ge 150 ] && [ -z "$absent" ]
+ok $? "every function and test in docs/conformance.md is there" "absent: $absent"
 
 # What the broker includes, and what that includes, runs as root; auth/ has
 # files without a header of their own.

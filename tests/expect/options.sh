@@ -60,6 +60,12 @@ done
 
 good
 good -D pop3
+for version in 1 2; do
+	run -m "$tmp/spool" --state "$tmp/state" --dialect "pop$version"
+	is "$status" 0 "--dialect pop$version: exit status"
+	like "$out" "^\+(OK)? POP$version [^ ]+ in\.popd ready" \
+		"--dialect pop$version: greets"
+done
 good --dialect auto
 good --dialect=pop3
 good --passwd "$tmp/passwd"
@@ -86,6 +92,8 @@ bad 64 '^in\.popd: .*--help' --debug=yes
 bad 64 '^in\.popd: pop3: .*--help' pop3
 bad 64 '^in\.popd: anything: .*--help' -- anything
 bad 64 '^in\.popd: .*pop3 or auto, not imap' --dialect imap
+bad 64 '^in\.popd: .*pop3 or auto, not POP2' --dialect POP2
+bad 64 '^in\.popd: .*pop3 or auto, not pop4' --dialect=pop4
 bad 64 '^in\.popd: .*pop3 or auto, not ' -D ''
 for option in --timeout --lock-timeout --min-uid; do
 	for value in '' -1 +1 x 1x ' 600' 99999999999999999999 4294967296; do

@@ -4,8 +4,8 @@ Holds the server to every octet: the messages must be those that mail.py made
 in DIR, and nothing may stand on the connection but replies. Deletes message 2
 and the last. Connects from 127.0.0.9, so that the log can be told apart. PORT
 0: the server is at descriptors 3 (to read) and 4 (to write). Says what was
-wrong and fails, or is silent. With --silent: the server must close without an
-octet.
+wrong and fails, or is silent. Port 109 must greet as POP2. With --silent: the
+server must close without an octet.
 """
 import os
 import socket
@@ -54,7 +54,7 @@ def main():
     def say(line):
         sink.write(line.encode() + b"\r\n")
 
-    reply(source, b"+OK POP3 ")
+    reply(source, b"+ POP2 " if sys.argv[1] == "109" else b"+OK POP3 ")
     say("USER " + user)
     reply(source, b"+OK")
     say("PASS " + password)

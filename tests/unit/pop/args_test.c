@@ -7,6 +7,7 @@
 #include <cmocka.h>
 /* clang-format on */
 #include "pop/args.h"
+#include <stdio.h>
 #include <string.h>
 
 typedef enum rc parser(char *rest, struct args *out);
@@ -200,6 +201,77 @@ a_secret_is_everything_behind_one_blank(void **state)
 	assert_int_equal(parse(args_secret, " ", &a), RC_SYNTAX);
 }
 
+/* RFC 937, Quoting (page 6). */
+static void
+quoting_is_undone(void **state)
+{
+	static const struct {
+		const char *text, *plain;
+	} cases[] = {{"", ""}, {"a b", "a b"}, {"a\\ b", "a b"},
+	    {"a\\\\b", "a\\b"}, {"\\a\\b", "ab"}, {"\\\\\\\\", "\\\\"},
+	    {"\\\377", "\377"}};
+	static const char *const odd[] = {"\\", "a\\", "\\\\\\", "a\\ \\"};
+	char text[16];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "%s", cases[i].text);
+		assert_int_equal(args_unquote(text), RC_OK);
+		assert_string_equal(text, cases[i].plain);
+	}
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+		snprintf(text, sizeof(text), "%s", odd[i]);
+		assert_int_equal(args_unquote(text), RC_SYNTAX);
+	}
+}
+
+/* RFC 937: <helo> = HELO <SP> <user> <SP> <password>, both <word>. */
+static void
+helo_takes_two_words(void **state)
+{
+	static const struct {
+		const char *text, *user, *secret;
+	} cases[] = {{" anna geheim", "anna", "geheim"},
+	    {"  anna   geheim  ", "anna", "geheim"},
+	    {" a\\ b c\\ d", "a b", "c d"}, {" a\\\\ b", "a\\", "b"},
+	    {" a \\ ", "a", " "}, {" \\ \\  \\\\", "  ", "\\"},
+	    {" \\a\\b c", "ab", "c"}, {" \303\274 \377", "\303\274", "\377"}};
+	static const char *const odd[] = {"", " ", " anna", " anna ",
+	    " anna geheim x", " anna geheim \\", " anna geheim\\", " anna\\",
+	    " anna\\ geheim", " \\", "\\"};
+	struct args a;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(
+		    parse(args_user_secret, cases[i].text, &a), RC_OK);
+		assert_string_equal(a.text, cases[i].user);
+		assert_string_equal(a.secret, cases[i].secret);
+	}
+	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++)
+		assert_int_equal(
+		    parse(args_user_secret, odd[i], &a), RC_SYNTAX);
+}
+
+/* <mailbox> is a <string>: with blanks and all. */
+static void
+a_mailbox_is_everything_behind_the_blanks(void **state)
+{
+	static const struct {
+		const char *text, *mailbox;
+	} cases[] = {{" INBOX", "INBOX"}, {"   a b", "a b"}, {" a ", "a "},
+	    {" a\\ b", "a\\ b"}, {" \\", "\\"}};
+	struct args a;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(parse(args_mailbox, cases[i].text, &a), RC_OK);
+		assert_string_equal(a.text, cases[i].mailbox);
+	}
+	assert_int_equal(parse(args_mailbox, "", &a), RC_SYNTAX);
+	assert_int_equal(parse(args_mailbox, "   ", &a), RC_SYNTAX);
+}
+
 int
 main(void)
 {
@@ -210,6 +282,9 @@ main(void)
 	    cmocka_unit_test(top_takes_two_numbers),
 	    cmocka_unit_test(a_name_has_no_blanks_around_it),
 	    cmocka_unit_test(a_secret_is_everything_behind_one_blank),
+	    cmocka_unit_test(quoting_is_undone),
+	    cmocka_unit_test(helo_takes_two_words),
+	    cmocka_unit_test(a_mailbox_is_everything_behind_the_blanks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

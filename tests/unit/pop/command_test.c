@@ -189,6 +189,31 @@ a_broken_connection_is_not_refused(void **state)
 	assert_int_equal(refused, RC_OK);
 }
 
+/* USER, which two dialects have alike: RFC 918 page 3, RFC 1939 section 7. */
+static void
+user_keeps_the_name(void **state)
+{
+	static char name[SESSION_USER_OCTETS + 1];
+	struct args a = {.text = name};
+
+	(void)state;
+	memset(&s, 0, offsetof(struct session, in));
+	reply_init(&s.out, -1, 0);
+	memcpy(name, "anna", 5);
+	assert_int_equal(command_user(&s, &a), RC_OK);
+	assert_string_equal(s.user, "anna");
+	assert_string_equal(s.out.first, "+OK send PASS");
+	/* Too long for any name: the one before stays, and nothing is said. */
+	s.out.first[0] = '\0';
+	memset(name, 'n', SESSION_USER_OCTETS);
+	assert_int_equal(command_user(&s, &a), RC_SYNTAX);
+	assert_string_equal(s.user, "anna");
+	assert_string_equal(s.out.first, "");
+	name[SESSION_USER_OCTETS - 1] = '\0';
+	assert_int_equal(command_user(&s, &a), RC_OK);
+	assert_string_equal(s.user, name);
+}
+
 int
 main(void)
 {
@@ -200,6 +225,7 @@ main(void)
 	    cmocka_unit_test(a_failure_is_refused_and_has_its_own_state),
 	    cmocka_unit_test(what_a_handler_closed_stays_closed),
 	    cmocka_unit_test(a_broken_connection_is_not_refused),
+	    cmocka_unit_test(user_keeps_the_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,9 +38,9 @@ it_greets_and_says_goodbye(void **state)
 	assert_string_equal(hear(&t), "");
 	talk_end(&t);
 	assert_int_equal(t.status, EX_OK);
-	assert_true(logged(&t, "LOG event=end why=\"quit\" retrieved=0 "
-			       "octets=0 deleted=0 left=0\n"));
-	assert_string_equal(talk_file(t.asked), ":"); /* nothing but LOG */
+	assert_true(logged(&t, "LOG event=end why=\"quit\" dialect=pop3 "
+			       "retrieved=0 octets=0 deleted=0 left=0\n"));
+	assert_string_equal(talk_file(t.asked), "<"); /* nothing but LOG */
 	talk_forget(&t);
 }
 
@@ -71,8 +71,8 @@ the_log_counts_what_was_done(void **state)
 	say(&t, "RETR 1\r\nRETR 1\r\nTOP 1 0\r\nDELE 2\r\nQUIT\r\n");
 	(void)hear_all(&t, &n);
 	talk_end(&t);
-	assert_true(logged(
-	    &t, "why=\"quit\" retrieved=2 octets=50 deleted=1 left=2\n"));
+	assert_true(logged(&t, "why=\"quit\" dialect=pop3 retrieved=2 "
+			       "octets=50 deleted=1 left=2\n"));
 	talk_forget(&t);
 }
 
@@ -343,13 +343,15 @@ the_dialogue_masks_secrets(void **state)
 	script.config.debugging = 1;
 	talk_start(&t);
 	say(&t, "USER a\001b\r\nPASS pw-one\r\nuser anna\r\n"
-		"pass geheim\r\nPASS\tpw-two\r\nPASSpw-three\r\nQUIT\r\n");
+		"pass geheim\r\nPASS\tpw-two\r\nPASSpw-three\r\n"
+		"helo anna pw-four\r\nQUIT\r\n");
 	(void)hear_all(&t, &n);
 	talk_end(&t);
 	log = talk_file(t.log);
 	assert_non_null(strstr(log, "S: +OK POP3 test.example"));
 	assert_non_null(strstr(log, "C: USER a\\x01b\n"));
 	assert_non_null(strstr(log, "C: PASS ****\n"));
+	assert_non_null(strstr(log, "C: helo ****\n"));
 	assert_non_null(strstr(log, "C: QUIT\n"));
 	assert_null(strstr(log, "geheim"));
 	assert_null(strstr(log, "pw-"));

@@ -128,6 +128,7 @@ talk_serve(int fd, int log, int asked)
 			return;
 		if (type == MSG_OPEN && rc == RC_OK &&
 		    (buf_put_u32(&b, mbox >= 0) != RC_OK ||
+			buf_put_u32(&b, 0) != RC_OK ||
 			buf_put_u32(&b, 0) != RC_OK))
 			return;
 		if (msg_send(fd, (enum msg_type)(type + 1), &b, &mbox,
@@ -172,7 +173,8 @@ talk_start(struct talk *t)
 			_exit(99);
 		config.in_fd = config.out_fd = client[1];
 		config.broker_fd = pair[0];
-		_exit(session_run(&talk_session, &config, &pop3_dialect));
+		config.dialect = &pop3_dialect;
+		_exit(session_run(&talk_session, &config));
 	}
 	assert_true(t->broker > 0 && t->session > 0);
 	close(client[1]);

@@ -124,8 +124,7 @@ set_up(void **state)
 	    .state_dirfd = state_fd,
 	    .policy = {.min_uid = 1, .passwd_fd = passwd_fd},
 	    .lock_timeout_s = 1,
-	    .peer = "192.0.2.1",
-	    .dialect = "pop3"};
+	    .peer = "192.0.2.1"};
 	return 0;
 }
 
@@ -224,37 +223,44 @@ log_in(struct run *r)
 	assert_int_equal(client_authenticate(r->fd, "anna", "geheim"), RC_OK);
 }
 
-/* open_it - OPEN, with what came closed again. */
+/* open_named - OPEN, with what came closed again. */
+static enum rc
+open_named(const struct run *r, const char *mailbox)
+{
+	struct opened o = {-1, -1, 0};
+	enum rc rc = client_open(r->fd, mailbox, &o);
+
+	if (o.mbox_fd >= 0)
+		close(o.mbox_fd);
+	if (o.state_fd >= 0)
+		close(o.state_fd);
+	return rc;
+}
+
 static enum rc
 open_it(const struct run *r)
 {
-	int mbox = -1, notes = -1;
-	enum rc rc = client_open(r->fd, "", &mbox, &notes);
-
-	if (mbox >= 0)
-		close(mbox);
-	if (notes >= 0)
-		close(notes);
-	return rc;
+	return open_named(r, "");
 }
 
 static void
 a_session_from_login_to_end(void **state)
 {
 	char text[sizeof(mail)], owner[32] = "";
-	int mbox, notes, dot;
+	int dot;
+	struct opened o;
 	struct stat st;
 	struct run r;
 
 	(void)state;
 	write_file("spool/anna", mail);
 	log_in(&r);
-	assert_int_equal(client_open(r.fd, "", &mbox, &notes), RC_OK);
+	assert_int_equal(client_open(r.fd, "", &o), RC_OK);
 	assert_int_equal(
-	    read(mbox, text, sizeof(text)), (ssize_t)sizeof(mail) - 1);
+	    read(o.mbox_fd, text, sizeof(text)), (ssize_t)sizeof(mail) - 1);
 	assert_memory_equal(text, mail, sizeof(mail) - 1);
-	assert_true(fcntl(mbox, F_GETFL) & O_RDWR);
-	assert_int_equal(fstat(notes, &st), 0);
+	assert_true(fcntl(o.mbox_fd, F_GETFL) & O_RDWR);
+	assert_int_equal(fstat(o.state_fd, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(st.st_uid, uid);
 	assert_int_equal(stat("state/anna", &st), 0);
@@ -273,14 +279,14 @@ a_session_from_login_to_end(void **state)
 	assert_int_equal(client_unlock(r.fd), RC_OK);
 	assert_false(exists("spool/anna.lock"));
 	client_log(r.fd, "event=end why=\"quit\"");
-	close(mbox);
-	close(notes);
+	close(o.mbox_fd);
+	close(o.state_fd);
 	shutdown(r.fd, SHUT_RDWR);
 	usleep(100000);
-	assert_int_equal(logged(&r, "event=login dialect=pop3 user=\"anna\" "
+	assert_int_equal(logged(&r, "event=login user=\"anna\" "
 				    "addr=192.0.2.1\n"),
 	    1);
-	assert_int_equal(logged(&r, "event=end why=\"quit\" dialect=pop3 "
+	assert_int_equal(logged(&r, "event=end why=\"quit\" "
 				    "user=anna addr=192.0.2.1\n"),
 	    1);
 	assert_int_equal(logged(&r, "geheim"), 0);
@@ -291,15 +297,15 @@ a_session_from_login_to_end(void **state)
 static void
 an_absent_mailbox_is_an_empty_one(void **state)
 {
-	int mbox, notes;
+	struct opened o;
 	struct run r;
 
 	(void)state;
 	log_in(&r);
-	assert_int_equal(client_open(r.fd, "", &mbox, &notes), RC_OK);
-	assert_int_equal(mbox, -1);
-	assert_true(notes >= 0);
-	close(notes);
+	assert_int_equal(client_open(r.fd, "", &o), RC_OK);
+	assert_int_equal(o.mbox_fd, -1);
+	assert_true(o.state_fd >= 0);
+	close(o.state_fd);
 	assert_int_equal(client_unlock(r.fd), RC_OK);
 	assert_int_equal(client_lock(r.fd), RC_OK);
 	assert_int_equal(client_unlock(r.fd), RC_OK);
@@ -311,17 +317,17 @@ an_absent_mailbox_is_an_empty_one(void **state)
 static void
 without_state_there_is_none(void **state)
 {
-	int mbox, notes;
+	struct opened o;
 	struct run r;
 
 	(void)state;
 	config.state_dirfd = -1;
 	write_file("spool/anna", mail);
 	log_in(&r);
-	assert_int_equal(client_open(r.fd, "", &mbox, &notes), RC_OK);
-	assert_true(mbox >= 0);
-	assert_int_equal(notes, -1);
-	close(mbox);
+	assert_int_equal(client_open(r.fd, "", &o), RC_OK);
+	assert_true(o.mbox_fd >= 0);
+	assert_int_equal(o.state_fd, -1);
+	close(o.mbox_fd);
 	assert_int_equal(finish(&r), EX_OK);
 	assert_false(exists("spool/anna.lock"));
 }
@@ -330,7 +336,7 @@ without_state_there_is_none(void **state)
 static void
 a_foreign_state_file_is_left_alone(void **state)
 {
-	int mbox, notes;
+	struct opened o;
 	struct run r;
 
 	(void)state;
@@ -341,10 +347,10 @@ a_foreign_state_file_is_left_alone(void **state)
 	assert_int_equal(unlink("state/anna/maildrop"), 0);
 	assert_int_equal(symlink("/etc/passwd", "state/anna/maildrop"), 0);
 	log_in(&r);
-	assert_int_equal(client_open(r.fd, "", &mbox, &notes), RC_OK);
-	assert_true(mbox >= 0);
-	assert_int_equal(notes, -1);
-	close(mbox);
+	assert_int_equal(client_open(r.fd, "", &o), RC_OK);
+	assert_true(o.mbox_fd >= 0);
+	assert_int_equal(o.state_fd, -1);
+	close(o.mbox_fd);
 	assert_int_equal(logged(&r, "event=no-state user=anna"), 1);
 	assert_int_equal(finish(&r), EX_OK);
 }
@@ -357,7 +363,8 @@ refused_open(void)
 	log_in(&r);
 	assert_int_equal(open_it(&r), RC_DENIED);
 	assert_int_equal(
-	    logged(&r, "event=no-maildrop user=anna file=spool/anna"), 1);
+	    logged(&r, "event=no-maildrop user=anna spool=spool mailbox=\"\""),
+	    1);
 	assert_int_equal(finish(&r), EX_OK);
 	assert_false(exists("spool/anna.lock"));
 }
@@ -409,7 +416,7 @@ a_fresh_dotlock_is_waited_for_and_respected(void **state)
 	assert_int_equal(open_it(&r), RC_BUSY);
 	t = io_now_ms() - t;
 	assert_true(t >= 1000 && t < 5000);
-	assert_int_equal(logged(&r, "why=busy"), 1);
+	assert_int_equal(logged(&r, "why=\"busy\""), 1);
 	assert_int_equal(finish(&r), EX_OK);
 	assert_true(exists("spool/anna.lock"));
 }
@@ -653,7 +660,7 @@ refusals_take_one_two_and_three_seconds(void **state)
 		assert_true(t >= 1000 * (int64_t)(i + 1));
 		assert_true(t < 1000 * (int64_t)(i + 1) + 900);
 	}
-	assert_int_equal(logged(&r, "event=refused dialect=pop3 user="), 3);
+	assert_int_equal(logged(&r, "event=refused user="), 3);
 	assert_int_equal(logged(&r, "user=\"anna\" addr=192.0.2.1 "
 				    "why=bad-password\n"),
 	    1);
@@ -747,7 +754,7 @@ names_and_texts_are_quoted_in_the_log(void **state)
 	    client_authenticate(r.fd, "a\"b\ns why=x\r", "y"), RC_DENIED);
 	assert_int_equal(
 	    logged(&r, "user=\"a\\x22b\\x0as why=x\\x0d\" addr="), 1);
-	assert_int_equal(logged(&r, "a?b?c?d?e dialect=pop3 user=- addr="), 1);
+	assert_int_equal(logged(&r, "a?b?c?d?e user=- addr="), 1);
 	assert_int_equal(logged(&r, "\n"), 2);
 	assert_int_equal(finish(&r), EX_OK);
 }
@@ -801,7 +808,7 @@ hostile(uint32_t type, const void *body, size_t n, unsigned nfds)
 static void
 unknown_types_end_it(void **state)
 {
-	static const uint32_t types[] = {0, 1, 3, 5, 7, 9, 11, MSG_END, 12, 100,
+	static const uint32_t types[] = {0, 1, 3, 5, 7, 9, 11, MSG_END, 14, 100,
 	    0x10002, 0x80000002, 0xffffffff};
 
 	(void)state;
@@ -814,6 +821,7 @@ requests_before_the_login_end_it(void **state)
 {
 	(void)state;
 	hostile(MSG_OPEN, "\0\0\0\0", 4, 0);
+	hostile(MSG_CLOSE, "", 0, 0);
 	hostile(MSG_LOCK, "", 0, 0);
 	hostile(MSG_UNLOCK, "", 0, 0);
 }
@@ -869,12 +877,24 @@ malformed_log_lines_end_it(void **state)
 	hostile(MSG_LOG, "\2\0\0\0a\0", 6, 0);
 }
 
+/* -- how often each request may come: the broker's table -- */
+
+enum { OPENS = 10000 };
+
+static void
+often(const struct run *r, enum rc (*ask)(int broker_fd), unsigned times)
+{
+	while (times-- > 0)
+		assert_int_equal(ask(r->fd), RC_OK);
+}
+
 static void
 requests_may_come_so_often_and_no_more(void **state)
 {
 	struct run r;
 
 	(void)state;
+	config.state_dirfd = -1;
 	start(&r);
 	for (unsigned i = 0; i < 4; i++)
 		client_log(r.fd, "line");
@@ -884,23 +904,42 @@ requests_may_come_so_often_and_no_more(void **state)
 	send_raw(&r, MSG_AUTHENTICATE, "\1\0\0\0a\1\0\0\0b", 10, 0);
 	broke(&r);
 	log_in(&r);
-	send_raw(&r, MSG_LOCK, "", 0, 0);
-	broke(&r);
-	log_in(&r);
-	assert_int_equal(open_it(&r), RC_OK);
+	for (unsigned i = 0; i < OPENS; i++)
+		assert_int_equal(open_it(&r), RC_OK);
 	send_raw(&r, MSG_OPEN, "\0\0\0\0", 4, 0);
 	broke(&r);
 	log_in(&r);
 	assert_int_equal(open_it(&r), RC_OK);
-	assert_int_equal(client_lock(r.fd), RC_OK);
+	often(&r, client_lock, OPENS);
 	send_raw(&r, MSG_LOCK, "", 0, 0);
 	broke(&r);
 	log_in(&r);
 	assert_int_equal(open_it(&r), RC_OK);
-	assert_int_equal(client_unlock(r.fd), RC_OK);
-	assert_int_equal(client_unlock(r.fd), RC_OK);
+	often(&r, client_unlock, 2 * OPENS);
 	send_raw(&r, MSG_UNLOCK, "", 0, 0);
 	broke(&r);
+}
+
+/* Before a mailbox is open, and after CLOSE, nothing can be done with one. */
+static void
+requests_without_a_mailbox_end_it(void **state)
+{
+	static const enum msg_type types[] = {MSG_LOCK, MSG_UNLOCK, MSG_CLOSE};
+	struct run r;
+
+	(void)state;
+	write_file("spool/anna", mail);
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		log_in(&r);
+		send_raw(&r, types[i], "", 0, 0);
+		broke(&r);
+		log_in(&r);
+		assert_int_equal(open_it(&r), RC_OK);
+		assert_int_equal(client_close(r.fd), RC_OK);
+		assert_false(exists("spool/anna.lock"));
+		send_raw(&r, types[i], "", 0, 0);
+		broke(&r);
+	}
 }
 
 /* With the locks held: they are given up all the same. */
@@ -912,8 +951,8 @@ malformed_requests_after_the_login_end_it(void **state)
 		const char *octets;
 		size_t n;
 	} opened[] = {{MSG_LOCK, "x", 1}, {MSG_UNLOCK, "\0\0\0\0", 4},
-	    {MSG_OPEN_ANS, "", 0}, {MSG_LOCK_ANS, "\0\0\0\0\0\0\0\0", 8},
-	    {MSG_OPEN, "\0\0\0\0", 4}};
+	    {MSG_CLOSE, "\0", 1}, {MSG_OPEN_ANS, "", 0},
+	    {MSG_LOCK_ANS, "\0\0\0\0\0\0\0\0", 8}, {MSG_OPEN, "\0\0\0\0\0", 5}};
 	struct run r;
 
 	(void)state;
@@ -947,16 +986,15 @@ a_second_request_during_the_delay_ends_it(void **state)
 }
 
 static void
-other_mailboxes_are_not_known_yet(void **state)
+other_mailboxes_in_the_spool_are_not_known(void **state)
 {
-	int mbox, notes;
 	struct run r;
 
 	(void)state;
 	write_file("spool/other", mail);
 	log_in(&r);
-	assert_int_equal(
-	    client_open(r.fd, "../spool/other", &mbox, &notes), RC_NOSUCH);
+	assert_int_equal(open_named(&r, "../spool/other"), RC_NOSUCH);
+	assert_int_equal(open_named(&r, "/var/mail/other"), RC_NOSUCH);
 	assert_int_equal(finish(&r), EX_OK);
 }
 
@@ -993,9 +1031,10 @@ main(void)
 	    FRESH(descriptors_from_the_session_end_it),
 	    FRESH(malformed_log_lines_end_it),
 	    FRESH(requests_may_come_so_often_and_no_more),
+	    FRESH(requests_without_a_mailbox_end_it),
 	    FRESH(malformed_requests_after_the_login_end_it),
 	    FRESH(a_second_request_during_the_delay_ends_it),
-	    FRESH(other_mailboxes_are_not_known_yet),
+	    FRESH(other_mailboxes_in_the_spool_are_not_known),
 	};
 
 	return cmocka_run_group_tests(tests, make_dirs, remove_dirs);

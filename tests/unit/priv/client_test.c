@@ -89,10 +89,11 @@ asked(struct buf *b)
 }
 
 static enum rc
-open_it(int *mbox_fd, int *state_fd)
+open_it(struct opened *o)
 {
-	*mbox_fd = *state_fd = -77;
-	return client_open(pair[SESSION], "", mbox_fd, state_fd);
+	o->mbox_fd = o->state_fd = -77;
+	o->read_only = 77;
+	return client_open(pair[SESSION], "", o);
 }
 
 static void
@@ -129,6 +130,8 @@ every_answer_comes_through(void **state)
 		assert_int_equal(errno, ENOSPC);
 		put(MSG_UNLOCK_ANS, (const uint32_t[]){rc, 0}, 2, 0);
 		assert_int_equal(client_unlock(pair[SESSION]), rc);
+		put(MSG_CLOSE_ANS, (const uint32_t[]){rc, 0}, 2, 0);
+		assert_int_equal(client_close(pair[SESSION]), rc);
 	}
 }
 
@@ -156,7 +159,7 @@ wrong_answers_are_refused(void **state)
 {
 	static const struct {
 		enum msg_type type;
-		uint32_t numbers[4];
+		uint32_t numbers[5];
 		size_t n;
 		unsigned nfds;
 	} cases[] = {
@@ -173,7 +176,7 @@ wrong_answers_are_refused(void **state)
 	    {MSG_LOCK_ANS, {RC_OK, 0}, 2, 1},    /* with descriptors */
 	    {MSG_LOCK_ANS, {RC_OK, 0}, 2, 2},
 	    {MSG_LOCK_ANS, {RC_BUSY, 0}, 2, 2},
-	    {MSG_OPEN_ANS, {RC_OK, 0, 1, 1}, 4, 2},
+	    {MSG_OPEN_ANS, {RC_OK, 0, 1, 1, 0}, 5, 2},
 	};
 
 	(void)state;
@@ -187,60 +190,67 @@ wrong_answers_are_refused(void **state)
 static void
 open_gives_the_descriptors_that_were_said(void **state)
 {
-	int mbox_fd, state_fd;
+	struct opened o;
 
 	(void)state;
-	put(MSG_OPEN_ANS, (const uint32_t[]){RC_OK, 0, 0, 0}, 4, 0);
-	assert_int_equal(open_it(&mbox_fd, &state_fd), RC_OK);
-	assert_int_equal(mbox_fd, -1);
-	assert_int_equal(state_fd, -1);
-	put(MSG_OPEN_ANS, (const uint32_t[]){RC_OK, 0, 1, 0}, 4, 1);
-	assert_int_equal(open_it(&mbox_fd, &state_fd), RC_OK);
-	assert_true(mbox_fd >= 0);
-	assert_int_equal(state_fd, -1);
-	close(mbox_fd);
-	put(MSG_OPEN_ANS, (const uint32_t[]){RC_OK, 0, 0, 1}, 4, 1);
-	assert_int_equal(open_it(&mbox_fd, &state_fd), RC_OK);
-	assert_int_equal(mbox_fd, -1);
-	assert_true(state_fd >= 0);
-	close(state_fd);
-	put(MSG_OPEN_ANS, (const uint32_t[]){RC_OK, 0, 1, 1}, 4, 2);
-	assert_int_equal(open_it(&mbox_fd, &state_fd), RC_OK);
-	assert_true(mbox_fd >= 0 && state_fd >= 0 && mbox_fd != state_fd);
-	close(mbox_fd);
-	close(state_fd);
+	put(MSG_OPEN_ANS, (const uint32_t[]){RC_OK, 0, 0, 0, 0}, 5, 0);
+	assert_int_equal(open_it(&o), RC_OK);
+	assert_int_equal(o.mbox_fd, -1);
+	assert_int_equal(o.state_fd, -1);
+	assert_int_equal(o.read_only, 0);
+	put(MSG_OPEN_ANS, (const uint32_t[]){RC_OK, 0, 1, 0, 1}, 5, 1);
+	assert_int_equal(open_it(&o), RC_OK);
+	assert_true(o.mbox_fd >= 0);
+	assert_int_equal(o.state_fd, -1);
+	assert_int_equal(o.read_only, 1);
+	close(o.mbox_fd);
+	put(MSG_OPEN_ANS, (const uint32_t[]){RC_OK, 0, 0, 1, 0}, 5, 1);
+	assert_int_equal(open_it(&o), RC_OK);
+	assert_int_equal(o.mbox_fd, -1);
+	assert_true(o.state_fd >= 0);
+	close(o.state_fd);
+	put(MSG_OPEN_ANS, (const uint32_t[]){RC_OK, 0, 1, 1, 0}, 5, 2);
+	assert_int_equal(open_it(&o), RC_OK);
+	assert_true(
+	    o.mbox_fd >= 0 && o.state_fd >= 0 && o.mbox_fd != o.state_fd);
+	close(o.mbox_fd);
+	close(o.state_fd);
 }
 
 static void
 open_refuses_descriptors_that_do_not_fit(void **state)
 {
 	static const struct {
-		uint32_t numbers[5];
+		uint32_t numbers[6];
 		size_t n;
 		unsigned nfds;
 		enum rc rc;
 	} cases[] = {
-	    {{RC_OK, 0, 1, 1}, 4, 1, RC_BUG},
-	    {{RC_OK, 0, 1, 1}, 4, 0, RC_BUG},
-	    {{RC_OK, 0, 1, 0}, 4, 2, RC_BUG},
-	    {{RC_OK, 0, 0, 0}, 4, 1, RC_BUG},
-	    {{RC_OK, 0, 2, 0}, 4, 2, RC_BUG},
-	    {{RC_OK, 0, 0xffffffff, 2}, 4, 1, RC_BUG},
+	    {{RC_OK, 0, 1, 1, 0}, 5, 1, RC_BUG},
+	    {{RC_OK, 0, 1, 1, 0}, 5, 0, RC_BUG},
+	    {{RC_OK, 0, 1, 0, 0}, 5, 2, RC_BUG},
+	    {{RC_OK, 0, 0, 0, 0}, 5, 1, RC_BUG},
+	    {{RC_OK, 0, 2, 0, 0}, 5, 2, RC_BUG},
+	    {{RC_OK, 0, 0xffffffff, 2, 0}, 5, 1, RC_BUG},
+	    {{RC_OK, 0, 1, 0, 2}, 5, 1, RC_BUG},
+	    {{RC_OK, 0, 1, 0, 0xffffffff}, 5, 1, RC_BUG},
+	    {{RC_OK, 0, 1, 0}, 4, 1, RC_BUG},
 	    {{RC_OK, 0, 1}, 3, 1, RC_BUG},
 	    {{RC_OK, 0}, 2, 2, RC_BUG},
-	    {{RC_OK, 0, 1, 0, 0}, 5, 1, RC_BUG},
-	    {{RC_BUSY, 0, 1, 1}, 4, 2, RC_BUSY},
-	    {{RC_COUNT, 0, 1, 1}, 4, 2, RC_BUG},
+	    {{RC_OK, 0, 1, 0, 0, 0}, 6, 1, RC_BUG},
+	    {{RC_BUSY, 0, 1, 1, 0}, 5, 2, RC_BUSY},
+	    {{RC_COUNT, 0, 1, 1, 0}, 5, 2, RC_BUG},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		int mbox_fd, state_fd;
+		struct opened o;
 
 		put(MSG_OPEN_ANS, cases[i].numbers, cases[i].n, cases[i].nfds);
-		assert_int_equal(open_it(&mbox_fd, &state_fd), cases[i].rc);
-		assert_int_equal(mbox_fd, -77);
-		assert_int_equal(state_fd, -77);
+		assert_int_equal(open_it(&o), cases[i].rc);
+		assert_int_equal(o.mbox_fd, -77);
+		assert_int_equal(o.state_fd, -77);
+		assert_int_equal(o.read_only, 77);
 		assert_int_equal(count_fds(), open_before);
 	}
 }
@@ -249,12 +259,11 @@ static void
 a_mailbox_name_that_does_not_fit_is_too_long(void **state)
 {
 	static char name[MSG_BODY_OCTETS];
-	int mbox_fd, state_fd;
+	struct opened o;
 
 	(void)state;
 	memset(name, 'a', sizeof(name) - 1);
-	assert_int_equal(
-	    client_open(pair[SESSION], name, &mbox_fd, &state_fd), RC_TOOLONG);
+	assert_int_equal(client_open(pair[SESSION], name, &o), RC_TOOLONG);
 }
 
 static void
@@ -273,15 +282,17 @@ an_overlong_answer_is_refused(void **state)
 static void
 a_broker_that_is_gone_is_the_end(void **state)
 {
-	int mbox_fd, state_fd, client[2];
+	struct opened o;
+	int client[2];
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, client), 0);
 	close(pair[BROKER]);
 	assert_int_equal(client_authenticate(pair[SESSION], "a", "b"), RC_EOF);
-	assert_int_equal(open_it(&mbox_fd, &state_fd), RC_EOF);
+	assert_int_equal(open_it(&o), RC_EOF);
 	assert_int_equal(client_lock(pair[SESSION]), RC_EOF);
 	assert_int_equal(client_unlock(pair[SESSION]), RC_EOF);
+	assert_int_equal(client_close(pair[SESSION]), RC_EOF);
 	client_log(pair[SESSION], "%s", "nobody hears this");
 	assert_int_equal(
 	    client_wait(pair[SESSION], client[0], io_now_ms() + 5000), RC_EOF);

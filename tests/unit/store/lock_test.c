@@ -326,6 +326,69 @@ read_only_descriptor(void **state)
 	world_close(&w);
 }
 
+/* share - l->shared on a descriptor that can only read. */
+static void
+share(struct world *w)
+{
+	close(w->fd);
+	w->fd = spool_open(w->s->box, O_RDONLY);
+	w->l.shared = 1;
+}
+
+/* reader_is_welcome - whether another process could take a read lock. */
+static unsigned
+reader_is_welcome(const struct world *w)
+{
+	struct flock whole = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int fd = open(w->s->box, O_RDONLY);
+
+		_exit(fcntl(fd, F_SETLK, &whole) != 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return status == 0;
+}
+
+/* A file that cannot be changed: an fcntl read lock and no dotlock, not even
+ * where one could be made. */
+static void
+shared(void **state)
+{
+	struct world w;
+	struct child c;
+
+	world_open(&w, *state);
+	share(&w);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(lock_try(&w.l, w.fd), RC_OK);
+		assert_int_equal(w.l.held, 1);
+		assert_int_equal(spool_entries(w.s, 0), 1);
+		assert_false(fcntl_is_free(&w));
+		assert_true(reader_is_welcome(&w));
+		lock_release(&w.l);
+		assert_int_equal(w.l.held, 0);
+		assert_true(fcntl_is_free(&w));
+	}
+	c = rival_start(&w, RIVAL_FCNTL);
+	is_refused(&w, RC_BUSY, 0);
+	rival_stop(&c);
+	/* Another's dotlock is not looked at, and not removed. */
+	assert_true(rival_dot(&w));
+	assert_int_equal(lock_try(&w.l, w.fd), RC_OK);
+	lock_release(&w.l);
+	assert_int_equal(access(w.dot, F_OK), 0);
+	/* Another file has the name. */
+	assert_int_equal(unlink(w.dot), 0);
+	assert_int_equal(unlink(w.s->box), 0);
+	is_refused(&w, RC_CHANGED, 0); /* there is none to lock */
+	spool_put(w.s->box, "", 0);
+	is_refused(&w, RC_CHANGED, 1);
+	world_close(&w);
+}
+
 /* dead_pid - of a process that was there a moment ago. */
 static long
 dead_pid(void)
@@ -751,6 +814,7 @@ main(void)
 	    CASE(holds_against_rivals),
 	    CASE(whole),
 	    CASE(read_only_descriptor),
+	    CASE(shared),
 	    CASE(dead_owner),
 	    CASE(owner_alive_or_unknown),
 	    CASE(old_dotlock),

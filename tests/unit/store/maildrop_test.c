@@ -62,6 +62,7 @@ open_and_close(void **state)
 	(void)state;
 	memset(&d, 0xff, sizeof(d));
 	assert_int_equal(maildrop_open(&d, &ops, fd, state_fd), RC_OK);
+	assert_int_equal(d.read_only, 0); /* unless somebody says so */
 	assert_int_equal(scans, 1);
 	assert_ptr_equal(d.ops, &ops);
 	assert_int_equal(d.fd, fd);

@@ -623,6 +623,23 @@ crlf(const char *text)
 	return out;
 }
 
+/* Which From_ lines get an octet more on the wire. */
+static void
+knows_bare_from_lines(void **state)
+{
+	static const char text[] =
+	    FROM "\nx\n\n" FROM "\r\nx\r\n\r\n" FROM "\r\n" FROM "\n";
+	static const unsigned bare[] = {1, 0, 0, 1};
+	struct maildrop d;
+
+	(void)state;
+	assert_int_equal(opened(&d, text, sizeof(text) - 1), RC_OK);
+	assert_int_equal(d.count, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(d.msg[i].from_bare, bare[i]);
+	maildrop_close(&d);
+}
+
 static void
 hides_the_pseudo_message(void **state)
 {
@@ -698,6 +715,7 @@ main(void)
 	    cmocka_unit_test(beyond_sixty_four_tib),
 	    cmocka_unit_test_setup_teardown(
 		says_what_failed, spool_make, spool_remove),
+	    cmocka_unit_test(knows_bare_from_lines),
 	    cmocka_unit_test(hides_the_pseudo_message),
 	    cmocka_unit_test(hides_nothing_else),
 	};

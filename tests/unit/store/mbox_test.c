@@ -1,14 +1,31 @@
 /* mbox_test - reading messages, naming them, and noticing what other programs
  * did to the file in between. */
+#undef _FORTIFY_SOURCE /* it makes poll an inline function, see below */
 #include "spool.h"
 #include "store/mbox.h"
 #include <errno.h>
+#include <poll.h>
 #include <sys/time.h>
 
 #define FROM "From a@b Mon Jan  1 00:00:00 2024\n"
 #define A FROM "Subject: a\n\none\n\n"
 #define B FROM "Subject: b\nStatus: O\n\ntwo\n\n"
 #define C FROM "Subject: c\n\nthree"
+
+static const char *grows; /* the file that grows in the next pause, or NULL */
+
+/* poll - with which io_pause waits; here time is what is written meanwhile. */
+int
+poll(struct pollfd *fds, nfds_t n, int ms)
+{
+	(void)fds;
+	(void)n;
+	(void)ms;
+	if (grows != NULL)
+		spool_append(grows, A, strlen(A));
+	grows = NULL;
+	return 0;
+}
 
 static void
 open_box(const struct spool *s, struct maildrop *d, const char *text)
@@ -95,6 +112,107 @@ read_that_fails(void **state)
 	maildrop_close(&d);
 }
 
+/* whole_is - what MAILDROP_WHOLE reads, in pieces of size, and how many octets
+ * it is as it is sent. */
+static void
+whole_is(const struct spool *s, const char *stored, const char *want,
+    uint64_t octets)
+{
+	struct maildrop d;
+
+	open_box(s, &d, stored);
+	for (size_t size = 1; size < 200; size += 7)
+		read_is(&d, MAILDROP_WHOLE, 0, size, want);
+	for (uint64_t from = 0; from <= strlen(want); from++)
+		read_is(&d, MAILDROP_WHOLE, from, 200, want + from);
+	read_is(&d, MAILDROP_WHOLE, strlen(want) + 1, 9, "");
+	assert_int_equal(mbox_whole(&d), octets);
+	/* Neither marks nor new mail make a difference. */
+	if (d.count > 0)
+		maildrop_delete(&d, 0);
+	spool_append(s->box, "\n\n" B, strlen("\n\n" B));
+	read_is(&d, MAILDROP_WHOLE, 0, 99, want);
+	assert_int_equal(mbox_whole(&d), octets);
+	maildrop_close(&d);
+}
+
+#define PSEUDO                                                                 \
+	"From MAILER-DAEMON Mon Jan  1 00:00:00 2024\n"                        \
+	"Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\n"         \
+	"X-IMAP: 1 2\n\ntext\n\n"
+
+/* RFC 918: the mailbox as one text, From_ lines and all. */
+static void
+whole(void **state)
+{
+	const struct spool *s = *state;
+	struct maildrop d;
+
+	whole_is(s, "", "", 0);
+	whole_is(s, FROM, FROM, 35);
+	whole_is(s, FROM FROM "\n", FROM FROM "\n", 72);
+	whole_is(s, A, A, strlen(A) + 5);
+	whole_is(s, A B C, A B C, strlen(A B C) + 5 + 6 + 3 + 2);
+	whole_is(s, PSEUDO A C, A C, strlen(A C) + 5 + 3 + 2);
+	whole_is(s, PSEUDO, "", 0);
+	whole_is(s, "\n\n" A, A, strlen(A) + 5);
+	assert_int_equal(maildrop_open(&d, &mbox_ops, -1, -1), RC_OK);
+	assert_int_equal(mbox_whole(&d), 0);
+	read_is(&d, MAILDROP_WHOLE, 0, 9, "");
+	maildrop_close(&d);
+}
+
+/* sent - octets of the n at text when LF goes out as CRLF, and the last line is
+ * ended. */
+static uint64_t
+sent(const char *text, size_t n)
+{
+	uint64_t octets = n;
+
+	for (size_t i = 0; i < n; i++)
+		octets += text[i] == '\n' && (i == 0 || text[i - 1] != '\r');
+	if (n > 0 && text[n - 1] != '\n')
+		octets += text[n - 1] == '\r' ? 1 : 2;
+	return octets;
+}
+
+/* Whatever the mailbox is like, what is counted is what is sent. */
+static void
+whole_by_dice(void **state)
+{
+	static const char *const words[] = {FROM, FROM "\n", ("\n" FROM),
+	    "From a@b Mon Jan  1 00:00:00 2024\r\n", "\n", "\r\n", "\r", "x",
+	    "\n\n", "\r\n\r\n", "\r\r\n", "F", "\nFrom me\n", "a: b\n\n"};
+	const struct spool *s = *state;
+	uint64_t seed = 918;
+	size_t messages = 0;
+
+	for (unsigned round = 0; round < 3000; round++) {
+		char text[900], out[900];
+		size_t n, got;
+		struct maildrop d;
+
+		n = strlen(words[round % 4]);
+		memcpy(text, words[round % 4], n + 1);
+		while (n < 700) {
+			const char *w = words[dice(&seed, 14)];
+
+			memcpy(text + n, w, strlen(w) + 1);
+			n += strlen(w);
+			if (dice(&seed, 40) == 0)
+				break;
+		}
+		open_box(s, &d, text);
+		assert_int_equal(
+		    mbox_read(&d, MAILDROP_WHOLE, 0, out, sizeof(out), &got),
+		    RC_OK);
+		assert_int_equal(mbox_whole(&d), sent(out, got));
+		messages += d.count;
+		maildrop_close(&d);
+	}
+	assert_true(messages > 5000);
+}
+
 static void
 absent_is_unchanged(void **state)
 {
@@ -151,6 +269,25 @@ appended(void **state)
 	}
 }
 
+/* A write(2) that is under way: the times have changed, the size not yet. */
+static void
+growing(void **state)
+{
+	const struct spool *s = *state;
+	struct maildrop d;
+
+	open_box(s, &d, A B);
+	usleep(20000); /* a clock tick, where times are that coarse */
+	assert_int_equal(utimensat(AT_FDCWD, s->box, NULL, 0), 0);
+	grows = s->box;
+	assert_int_equal(mbox_check(&d), RC_OK);
+	assert_null(grows);
+	usleep(20000);
+	assert_int_equal(utimensat(AT_FDCWD, s->box, NULL, 0), 0);
+	assert_int_equal(mbox_check(&d), RC_CHANGED);
+	maildrop_close(&d);
+}
+
 /* changed - what mbox_check says when a mailbox was scanned as was and is now
  * become, in place. */
 static enum rc
@@ -187,6 +324,9 @@ rewritten(void **state)
 	assert_int_equal(changed(s, A B, A), RC_CHANGED);
 	assert_int_equal(changed(s, A, ""), RC_CHANGED);
 	assert_int_equal(changed(s, A C B, B C A), RC_CHANGED);
+	/* as long, and every From_ line where it was */
+	assert_int_equal(
+	    changed(s, A B, FROM "Subject: a\n\nuno\n\n" B), RC_CHANGED);
 	/* longer: a reader marks the first, one in the middle, the last */
 	assert_int_equal(
 	    changed(s, A B C, FROM "Subject: a\nStatus: RO\n\none\n\n" B C),
@@ -250,6 +390,13 @@ replaced(void **state)
 	maildrop_close(&d);
 	open_box(s, &d, A B);
 	assert_int_equal(unlink(s->box), 0);
+	assert_int_equal(mbox_check(&d), RC_CHANGED);
+	maildrop_close(&d);
+	/* A deliverer that had the orphan open has written to it. */
+	open_box(s, &d, A B);
+	snprintf(other, sizeof(other), "/proc/self/fd/%d", d.fd);
+	assert_int_equal(unlink(s->box), 0);
+	spool_append(other, A, strlen(A));
 	assert_int_equal(mbox_check(&d), RC_CHANGED);
 	maildrop_close(&d);
 }
@@ -324,6 +471,23 @@ identifies(void **state)
 	}
 }
 
+/* Once made they stay for the session, whatever becomes of the file. */
+static void
+identifies_once(void **state)
+{
+	char before[UID_TEXT_OCTETS + 1], after[UID_TEXT_OCTETS + 1];
+	const struct spool *s = *state;
+	struct maildrop d;
+
+	open_box(s, &d, A A B);
+	assert_int_equal(maildrop_uid(&d, 1, before), RC_OK);
+	spool_put(s->box, "", 0);
+	assert_int_equal(mbox_identify(&d), RC_OK);
+	assert_int_equal(maildrop_uid(&d, 1, after), RC_OK);
+	assert_string_equal(before, after);
+	maildrop_close(&d);
+}
+
 /* The checksum tells From_ lines apart, and fits its field. */
 static void
 sums(void **state)
@@ -355,14 +519,18 @@ main(void)
 	    CASE(reads_in_any_pieces),
 	    CASE(does_not_read_new_mail),
 	    CASE(read_that_fails),
+	    CASE(whole),
+	    CASE(whole_by_dice),
 	    CASE(absent_is_unchanged),
 	    CASE(unchanged),
 	    CASE(appended),
+	    CASE(growing),
 	    CASE(rewritten),
 	    CASE(rewritten_in_disguise),
 	    CASE(replaced),
 	    CASE(check_that_fails),
 	    CASE(identifies),
+	    CASE(identifies_once),
 	    CASE(sums),
 	};
 

@@ -164,6 +164,24 @@ eight_bit_octets_are_text(void **state)
 	expect_line("USER \xc3\xa4\xff\x01\x7f");
 }
 
+/* out->octets is what came, whichever line end it had. */
+static void
+octets_count_the_line_end(void **state)
+{
+	static const size_t octets[] = {6, 5, 2, 1, 3, 5};
+
+	(void)state;
+	say("NOOP\r\nSTAT\n\r\n\n\r\r\n\303\274x\r\n");
+	for (size_t i = 0; i < sizeof(octets) / sizeof(octets[0]); i++) {
+		assert_int_equal(next(LIMIT), RC_OK);
+		assert_int_equal(c.line.octets, octets[i]);
+	}
+	say_many('x', LIMIT - 2);
+	say("\r\n");
+	assert_int_equal(next(LIMIT), RC_OK);
+	assert_int_equal(c.line.octets, LIMIT);
+}
+
 static void
 the_text_is_the_callers_to_change(void **state)
 {
@@ -671,6 +689,7 @@ main(void)
 	    CASE(lines_come_without_their_ends),
 	    CASE(a_cr_inside_is_text),
 	    CASE(eight_bit_octets_are_text),
+	    CASE(octets_count_the_line_end),
 	    CASE(the_text_is_the_callers_to_change),
 	    CASE(the_limit_counts_the_line_end),
 	    CASE(an_overlong_line_is_refused_once),

@@ -210,6 +210,116 @@ the_full_buffer_makes_no_difference(void **state)
 	}
 }
 
+/* counted - the same rule for a body that the client counts: no dots, and no
+ * line behind the last. */
+static size_t
+counted(const char *stored, size_t n, char *wire)
+{
+	char before = '\n';
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (before != '\r' && stored[i] == '\n')
+			wire[at++] = '\r';
+		wire[at++] = before = stored[i];
+	}
+	if (before != '\n') {
+		if (before != '\r')
+			wire[at++] = '\r';
+		wire[at++] = '\n';
+	}
+	return at;
+}
+
+/* count - stored goes out as counted() says, in two parts and by octets. */
+static void
+count(const char *stored, size_t n, size_t cut)
+{
+	static char wire[4 * FULL];
+	size_t wire_n = counted(stored, n, wire);
+
+	for (unsigned singly = 0; singly < 2; singly++) {
+		assert_int_equal(reply_counted(&r, stored, cut), RC_OK);
+		for (size_t i = cut; singly && i < n; i++)
+			assert_int_equal(
+			    reply_counted(&r, stored + i, 1), RC_OK);
+		if (!singly)
+			assert_int_equal(
+			    reply_counted(&r, stored + cut, n - cut), RC_OK);
+		assert_int_equal(reply_end_line(&r), RC_OK);
+		assert_int_equal(reply_octets(&r), wire_n);
+		assert_int_equal(reply_flush(&r), RC_OK);
+		assert_int_equal(reply_octets(&r), wire_n);
+		assert_int_equal(collect(), wire_n);
+		assert_true(memcmp(sent, wire, wire_n) == 0);
+		again();
+	}
+}
+
+/* RFC 937, Message Length: "all the characters in the data transmitted. CRLF
+ * counts as two characters." */
+static void
+counted_bodies_are_not_stuffed(void **state)
+{
+	static const char nul[] = "\0\n.\0\n\0";
+	static const char sample[] = "\n.\n..\r\n.\r\r\n\n\r\n.a\rb\r.\n.";
+	static char stored[FULL + sizeof(sample)];
+	size_t tail = sizeof(sample) - 1;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+		size_t n = strlen(bodies[i].stored);
+
+		for (size_t cut = 0; cut <= n; cut++)
+			count(bodies[i].stored, n, cut);
+	}
+	count(nul, sizeof(nul) - 1, 2);
+	memset(stored, 'x', sizeof(stored));
+	for (size_t lead = FULL - 2 * tail; lead <= FULL; lead++) {
+		memset(stored, 'x', lead);
+		memcpy(stored + lead, sample, tail);
+		count(stored, lead + tail, lead);
+	}
+}
+
+/* A body without a line before it: what the one before left open is not its
+ * business. */
+static void
+a_body_begins_anew(void **state)
+{
+	(void)state;
+	assert_int_equal(reply_counted(&r, "a\r", 2), RC_OK);
+	reply_body(&r);
+	assert_int_equal(reply_counted(&r, "\nb", 2), RC_OK);
+	reply_body(&r);
+	assert_int_equal(reply_end_line(&r), RC_OK);
+	put(".", 1);
+	assert_int_equal(reply_flush(&r), RC_OK);
+	collect();
+	assert_string_equal(sent, "a\r\r\nb..");
+}
+
+/* All that was given, lines and bodies, written or not yet. */
+static void
+octets_are_counted_as_given(void **state)
+{
+	static char much[3 * FULL];
+
+	(void)state;
+	assert_int_equal(reply_octets(&r), 0);
+	assert_int_equal(reply_line(&r, "=%d", 12), RC_OK);
+	assert_int_equal(reply_octets(&r), 5);
+	assert_int_equal(reply_flush(&r), RC_OK);
+	assert_int_equal(reply_octets(&r), 5);
+	memset(much, 'x', sizeof(much));
+	assert_int_equal(reply_counted(&r, much, sizeof(much)), RC_OK);
+	assert_int_equal(reply_octets(&r), 5 + sizeof(much));
+	assert_int_equal(reply_end_line(&r), RC_OK);
+	assert_int_equal(reply_octets(&r), 7 + sizeof(much));
+	assert_int_equal(reply_flush(&r), RC_OK);
+	assert_int_equal(reply_octets(&r), 7 + sizeof(much));
+}
+
 static void
 bodies_of_many_buffers_come_through(void **state)
 {
@@ -569,6 +679,9 @@ main(void)
 	    CASE(no_split_makes_a_difference),
 	    CASE(a_nul_is_an_octet),
 	    CASE(the_full_buffer_makes_no_difference),
+	    CASE(counted_bodies_are_not_stuffed),
+	    CASE(a_body_begins_anew),
+	    CASE(octets_are_counted_as_given),
 	    CASE(bodies_of_many_buffers_come_through),
 	    CASE(a_line_gets_its_end),
 	    CASE(line_ends_inside_a_line_become_question_marks),
