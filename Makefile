@@ -29,7 +29,7 @@ UNIT := $(UNIT_SRC:%.c=$B/%)
 
 # The objects of the test programs stay, for the next make.
 .SECONDARY:
-.PHONY: all check unit demo lint analyze install uninstall clean
+.PHONY: all check unit demo crash bench lint analyze install uninstall clean
 all: $B/in.popd
 
 $B/in.popd: $B/src/main.o $B/libpopd.a
@@ -51,13 +51,26 @@ PLAY := $B/tests/dialogue/play
 $(PLAY): $(PLAY).o
 	$(CC) $(ALL_LDFLAGS) -o $@ $^
 
+# What makes its system calls go wrong, for tests/crash.
+INJECT := $B/tests/crash/inject
+$(INJECT): $(patsubst %.c,$B/%.o,$(wildcard tests/crash/*.c))
+	$(CC) $(ALL_LDFLAGS) -pthread -o $@ $^
+
+# The benchmark's programs.
+BENCH_PROGRAMS := $(addprefix $B/tests/bench/,gen empty load)
+$B/tests/bench/gen $B/tests/bench/empty: %: %.o
+	$(CC) $(ALL_LDFLAGS) -o $@ $^
+$B/tests/bench/load: $(addprefix $B/tests/bench/,load.o client.o launch.o)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+-include $(wildcard $B/tests/bench/*.d $B/tests/crash/*.d)
 -include $(LIB_OBJ:.o=.d) $B/src/main.d $(UNIT:=.d)
 
 # Test programs: cmocka ones are built, the others are scripts that end in .sh.
 SCRIPTS := $(filter-out tests/lib.sh,$(wildcard tests/dialogue/*.sh tests/expect/*.sh))
 ABS_B = $(abspath $B)
 
-check: all $(UNIT) $(PLAY)
+check: all $(UNIT) $(PLAY) $(INJECT)
 	@B=$(ABS_B) tests/run $(UNIT:$B/%=$(ABS_B)/%) $(SCRIPTS)
 
 # The cmocka programs alone: a part of check, for the sanitizers.
@@ -66,6 +79,15 @@ unit: $(UNIT)
 
 demo: all
 	@B=$(ABS_B) sh tests/demo/demo.sh
+
+# 25,000 faults at random places of sessions; SEED=, FAULTS=. Takes long.
+crash: all $(INJECT)
+	@B=$(ABS_B) sh tests/crash/run.sh
+
+# Figures beside other programs' figures, into docs/bench.md; BENCH=quick for a
+# short look.
+bench: all $(BENCH_PROGRAMS)
+	@B=$(ABS_B) sh tests/bench/bench.sh
 
 lint:
 	@sh tests/lint/lint.sh

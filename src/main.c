@@ -28,20 +28,23 @@ enum {
 	IDLE_MIN_S = 600, /* RFC 1939 section 3 */
 	IDLE_S = 600,
 	LOCK_S = 30,
-	MIN_UID = 100
+	MIN_UID = 100,
+	SUPERSEDE_S = 120
 };
 
 struct options {
 	const char *dialect, *spool, *passwd, *user, *state;
-	uint64_t idle_s, lock_s, min_uid;
+	uint64_t idle_s, lock_s, min_uid, supersede_s;
 	unsigned debugging : 1;
+	unsigned strict_lock : 1;
 	unsigned quiet : 1; /* descriptor 2 is the client's */
 };
 
 static const char usage[] =
     "usage: in.popd [-d] [-D dialect] [-m spooldir] [-P passwd-file]\n"
     "               [-u user] [-t seconds] [--state dir|none]\n"
-    "               [--lock-timeout seconds] [--min-uid number]\n"
+    "               [--lock-timeout seconds] [--supersede seconds]\n"
+    "               [--strict-lock] [--min-uid number]\n"
     "\n"
     "A POP server for one connection on descriptors 0 and 1, started by "
     "inetd,\n"
@@ -59,6 +62,9 @@ static const char usage[] =
     "      --state DIR|none   session locks and notes\n"
     "                         (default " STATE_DIR ")\n"
     "      --lock-timeout S   how long to try for a locked maildrop (30)\n"
+    "      --supersede S      a session idle for so long makes way for a new\n"
+    "                         one (120)\n"
+    "      --strict-lock      keep the maildrop locked for the whole session\n"
     "      --min-uid NUMBER   smaller user ids may not log in (100)\n"
     "  -h, --help             this text\n"
     "  -V, --version          the version\n"
@@ -75,6 +81,8 @@ static const struct option long_options[] = {
     {"state", required_argument, NULL, 's'},
     {"lock-timeout", required_argument, NULL, 'l'},
     {"min-uid", required_argument, NULL, 'M'},
+    {"supersede", required_argument, NULL, 'S'},
+    {"strict-lock", no_argument, NULL, 'L'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -167,6 +175,13 @@ parse_options(int argc, char **argv, struct options *o)
 		case 'M':
 			o->min_uid =
 			    number(o, "--min-uid", optarg, 1, UINT32_MAX - 1);
+			break;
+		case 'S':
+			o->supersede_s =
+			    number(o, "--supersede", optarg, 0, 86400);
+			break;
+		case 'L':
+			o->strict_lock = 1;
 			break;
 		case 'h':
 			printf("%s", usage);
@@ -363,6 +378,7 @@ make_config(const struct options *o, struct broker_config *c)
 	    strcmp(o->state, "none") == 0 ? -1 : make_state(o->state);
 	c->spool_dir = o->spool;
 	c->state_dir = o->state;
+	c->strict_lock = o->strict_lock;
 	c->lock_timeout_s = (unsigned)o->lock_s;
 	c->policy.min_uid = (uid_t)o->min_uid;
 }
@@ -397,6 +413,7 @@ run_session(const struct options *o, const struct dialect *dialect,
 	    .port = peer_port(0),
 	    .login_s = LOGIN_S,
 	    .idle_s = (unsigned)o->idle_s,
+	    .supersede_s = (unsigned)o->supersede_s,
 	    .debugging = o->debugging,
 	    .host = host};
 	struct session s;
@@ -421,7 +438,8 @@ main(int argc, char **argv)
 	struct options o = {.spool = "/var/mail",
 	    .idle_s = IDLE_S,
 	    .lock_s = LOCK_S,
-	    .min_uid = MIN_UID};
+	    .min_uid = MIN_UID,
+	    .supersede_s = SUPERSEDE_S};
 	struct broker_config config = {0};
 	struct jail jail = {.dirfd = -1};
 	const struct dialect *dialect;

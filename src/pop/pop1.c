@@ -95,7 +95,7 @@ rcev(struct session *s, const struct args *a)
 static enum rc
 rcvd(struct session *s, const struct args *a)
 {
-	enum rc rc = RC_OK, released;
+	enum rc rc = RC_OK;
 
 	(void)a;
 	if (s->deleting && s->drop.count > 0) {
@@ -103,9 +103,8 @@ rcvd(struct session *s, const struct args *a)
 			maildrop_delete(&s->drop, i);
 		rc = s->drop.read_only ? RC_DENIED : session_update(s);
 	}
-	released = session_release(s);
-	if (rc == RC_OK)
-		rc = released;
+	if (session_release(s) != RC_OK)
+		s->mailbox[0] = '\0'; /* no broker: the next wait ends it all */
 	return rc == RC_OK ? reply_line(&s->out, "+OK") : rc;
 }
 
@@ -141,6 +140,7 @@ static enum rc
 refuse(struct session *s, const struct command *c, enum rc why)
 {
 	struct reply *out = &s->out;
+	char in_use[SESSION_IN_USE_OCTETS];
 
 	s->errors++;
 	switch (why) {
@@ -155,11 +155,16 @@ refuse(struct session *s, const struct command *c, enum rc why)
 		return reply_line(
 		    out, "-ERR line too long, nothing of it was done");
 	case RC_BUSY:
-		return reply_line(out, "-ERR the mailbox is in use");
+		return reply_line(out, "-ERR the mailbox is in use, %s",
+		    session_in_use(s, in_use));
 	case RC_CHANGED:
 		return reply_line(out,
 		    "-ERR another program changed the mailbox, nothing was "
 		    "deleted");
+	case RC_UNFINISHED:
+		return reply_line(out,
+		    "-ERR the deletion was cut short, the next login finishes "
+		    "it");
 	case RC_DENIED:
 		if (!s->logged_in)
 			return reply_line(

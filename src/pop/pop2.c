@@ -191,6 +191,7 @@ static enum rc
 refuse(struct session *s, const struct command *c, enum rc why)
 {
 	struct reply *out = &s->out;
+	char in_use[SESSION_IN_USE_OCTETS];
 
 	s->state = ST_CLOSED;
 	if (s->why == NULL)
@@ -215,13 +216,16 @@ refuse(struct session *s, const struct command *c, enum rc why)
 			       "says why"
 			     : "- invalid user name or password");
 	case RC_BUSY:
-		return reply_line(out,
-		    "- [IN-USE] the mailbox is locked by another session or "
-		    "a delivery");
+		return reply_line(out, "- [IN-USE] the mailbox is in use, %s",
+		    session_in_use(s, in_use));
 	case RC_CHANGED:
 		return reply_line(out,
 		    "- another program changed the mailbox, nothing was "
 		    "deleted");
+	case RC_UNFINISHED:
+		return reply_line(out,
+		    "- the deletion was cut short, the next login finishes "
+		    "it");
 	case RC_CORRUPT:
 		return reply_line(out, "- the mailbox is not an mbox file");
 	default:

@@ -316,6 +316,7 @@ static enum rc
 refuse(struct session *s, const struct command *c, enum rc why)
 {
 	struct reply *out = &s->out;
+	char in_use[SESSION_IN_USE_OCTETS];
 	unsigned in_update = c != NULL && c->run == quit;
 
 	s->errors++;
@@ -344,11 +345,12 @@ refuse(struct session *s, const struct command *c, enum rc why)
 		    "-ERR [SYS/PERM] the maildrop cannot be used; "
 		    "the server's log says why");
 	case RC_BUSY:
-		return reply_line(out,
-		    in_update ? "-ERR [IN-USE] maildrop is locked, nothing was "
-				"deleted"
-			      : "-ERR [IN-USE] maildrop is locked by another "
-				"session or a delivery");
+		if (in_update)
+			return reply_line(out,
+			    "-ERR [IN-USE] maildrop is locked, nothing was "
+			    "deleted");
+		return reply_line(out, "-ERR [IN-USE] maildrop is in use, %s",
+		    session_in_use(s, in_use));
 	case RC_CORRUPT:
 		return reply_line(
 		    out, "-ERR [SYS/PERM] the maildrop is not an mbox file");
@@ -358,10 +360,15 @@ refuse(struct session *s, const struct command *c, enum rc why)
 		return reply_line(out,
 		    "-ERR [SYS/TEMP] another program changed the maildrop, "
 		    "nothing was deleted");
+	case RC_UNFINISHED:
+		return reply_line(out,
+		    "-ERR [SYS/TEMP] the deletion was cut short, the next "
+		    "login finishes it");
 	default:
 		return reply_line(out,
 		    in_update
-			? "-ERR [SYS/TEMP] some deleted messages not removed"
+			? "-ERR [SYS/TEMP] the server failed, nothing was "
+			  "deleted"
 			: "-ERR [SYS/TEMP] the server failed, try again later");
 	}
 }

@@ -45,6 +45,7 @@ open_mailbox(
 	struct opened o;
 	enum rc rc = client_open(s->config->broker_fd, mailbox, &o), unlocked;
 
+	s->busy_s = rc == RC_BUSY ? o.busy_s : 0;
 	*taken = rc == RC_OK;
 	if (rc != RC_OK)
 		return rc;
@@ -91,20 +92,53 @@ session_open(struct session *s, const char *mailbox)
 	return rc;
 }
 
+const char *
+session_in_use(const struct session *s, char out[SESSION_IN_USE_OCTETS])
+{
+	unsigned n = s->busy_s;
+	const char *unit = "second";
+
+	if (n == 0)
+		return "it is locked by a delivery or another program";
+	if (n >= 7200) {
+		n /= 3600;
+		unit = "hour";
+	} else if (n >= 120) {
+		n /= 60;
+		unit = "minute";
+	}
+	snprintf(out, SESSION_IN_USE_OCTETS,
+	    "another session has had it for %u %s%s", n, unit,
+	    n == 1 ? "" : "s");
+	return out;
+}
+
 enum rc
 session_update(struct session *s)
 {
 	struct maildrop *d = &s->drop;
+	struct order order;
+	int journal_fd;
 	enum rc rc;
 
 	if (d->ops == NULL || d->left == d->count || d->read_only)
 		return RC_OK;
-	rc = client_lock(s->config->broker_fd);
+	rc = client_lock(s->config->broker_fd, &journal_fd);
 	if (rc != RC_OK)
 		return rc;
-	rc = d->ops->update(d);
+	rc =
+	    d->ops->plan(d, journal_fd >= 0 ? journal_fd : d->state_fd, &order);
+	file_close(&journal_fd);
+	if (rc == RC_NOSUCH)
+		rc = RC_IO; /* no journal can be had, and octets must move */
 	if (rc == RC_OK)
+		rc = client_update(s->config->broker_fd, &order);
+	if (rc == RC_EOF)
+		rc = RC_UNFINISHED; /* the broker is gone and may have begun */
+	if (rc == RC_OK) {
 		s->removed += d->count - d->left;
+		d->ops->removed(d);
+	}
 	if (client_unlock(s->config->broker_fd) != RC_OK)
 		return rc; /* the locks end with the broker; gone is gone */
 	return rc;
@@ -136,6 +170,8 @@ session_send(struct session *s, size_t i,
 		size_t got, n;
 
 		rc = d->ops->read(d, i, from, block, sizeof(block), &got);
+		if (rc == RC_OK)
+			rc = d->ops->check(d); /* these octets were its */
 		if (rc != RC_OK || got == 0)
 			break;
 		n = cut != NULL ? cut(how, block, got, &done) : got;
@@ -171,13 +207,28 @@ debug(const struct session *s, char who, const char *text)
 	dprintf(2, "%c: %s%s\n", who, quoted + 1, mask);
 }
 
+/* wait_for_input - until the client says something, has had its time, or must
+ * make way for another session: RC_BUSY. One that is at work need not. */
+static enum rc
+wait_for_input(const struct session *s, int64_t since_ms, int64_t deadline_ms)
+{
+	const struct session_config *c = s->config;
+	int64_t idle_ms = (int64_t)c->supersede_s * 1000;
+	enum rc rc;
+
+	do
+		rc = client_wait(c->broker_fd, c->in_fd, deadline_ms);
+	while (rc == RC_BUSY && io_now_ms() - since_ms < idle_ms);
+	return rc;
+}
+
 /* read_command - the next line within the time it has: everything before a
  * login within one deadline, afterwards each command within its own. Replies
  * leave first, unless more commands are here already. */
 static enum rc
 read_command(struct session *s, struct line *line)
 {
-	int64_t deadline = s->login_deadline_ms;
+	int64_t deadline = s->login_deadline_ms, now = io_now_ms();
 	size_t limit = s->dialect->line_octets;
 	enum rc rc = RC_OK;
 
@@ -186,11 +237,9 @@ read_command(struct session *s, struct line *line)
 	if (!line_waiting(&s->in)) {
 		rc = reply_flush(&s->out);
 		if (s->logged_in)
-			deadline =
-			    io_now_ms() + (int64_t)s->config->idle_s * 1000;
+			deadline = now + (int64_t)s->config->idle_s * 1000;
 		while (rc == RC_OK) {
-			rc = client_wait(
-			    s->config->broker_fd, s->config->in_fd, deadline);
+			rc = wait_for_input(s, now, deadline);
 			if (rc != RC_OK)
 				return rc;
 			rc = line_read(&s->in, limit, io_now_ms(), line);
@@ -241,7 +290,9 @@ step(struct session *s)
 		if (rc != RC_OK && s->why == NULL)
 			s->why = "client-gone";
 	} else {
-		s->why = s->out.broken ? "client-gone" : log_why(rc);
+		s->why = s->out.broken   ? "client-gone"
+			 : rc == RC_BUSY ? "superseded"
+					 : log_why(rc);
 		if (rc == RC_TIMEOUT && s->dialect->answers_timeouts &&
 		    !s->out.broken && s->dialect->refuse(s, NULL, rc) != RC_OK)
 			s->why = "client-gone";

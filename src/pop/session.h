@@ -11,7 +11,8 @@ enum {
 	SESSION_USER_OCTETS = 512,    /* what a user name may be given as */
 	SESSION_MAILBOX_OCTETS = 512, /* a line of RFC 937's */
 	SESSION_TRIES = 3,            /* failed logins before the close */
-	SESSION_ERRORS = 16           /* refused commands before a login */
+	SESSION_ERRORS = 16,          /* refused commands before a login */
+	SESSION_IN_USE_OCTETS = 80
 };
 
 struct dialect;
@@ -23,6 +24,7 @@ struct session_config {
 	unsigned port;          /* the local one, or 0; it picks a greeting */
 	unsigned login_s;       /* all the time before a login */
 	unsigned idle_s;        /* for each command after it */
+	unsigned supersede_s;   /* idle for so long, it makes way */
 	unsigned debugging : 1; /* the dialogue goes to descriptor 2 */
 	const char *host;       /* our name, printable */
 };
@@ -43,6 +45,7 @@ struct session {
 	struct maildrop drop;
 	size_t highest;   /* POP3: the highest message accessed, for LAST */
 	uint64_t current; /* POP2: the current message's number */
+	unsigned busy_s;  /* so long another session has had the mailbox */
 	const char *why;  /* why it ended, for the log */
 	uint64_t retrieved, retrieved_octets, removed; /* likewise */
 	struct line_reader in;
@@ -65,6 +68,11 @@ enum rc session_login(
  * this succeeds. As client_open and maildrop_open; and RC_EOF: neither this
  * mailbox nor the one before is open, the session must end. */
 enum rc session_open(struct session *s, const char *mailbox) MUST_CHECK;
+
+/* session_in_use - why session_open said RC_BUSY, in words; out is room for
+ * them. RFC 2449 section 8.1.1, IN-USE. */
+const char *session_in_use(
+    const struct session *s, char out[SESSION_IN_USE_OCTETS]);
 
 /* session_update - removes what is marked, under the spool locks; nothing for
  * a mailbox that may only be read. On failure everything is still there. As

@@ -14,11 +14,13 @@
 #include "sys/io.h"
 #include "sys/log.h"
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <syslog.h>
@@ -32,7 +34,10 @@ enum {
 	DELAY_MS = 1000,   /* a refusal takes so long, times its number */
 	PAUSE_MIN_MS = 50, /* between two attempts at the locks */
 	PAUSE_SPREAD_MS = 200,
-	REOPEN_MAX = 8 /* a mailbox that is replaced while it is opened */
+	LEAVE_MS = 1000, /* what an idle session gets to make way */
+	LEAVE_PAUSE_MS = 10,
+	TOUCH_MS = 10000, /* how often a dotlock that is kept is renewed */
+	REOPEN_MAX = 8    /* a mailbox that is replaced while it is opened */
 };
 
 struct broker {
@@ -45,6 +50,7 @@ struct broker {
 	int state_dirfd;    /* the user's own, from the verdict on */
 	struct holding now; /* what is open */
 	sigset_t awake;     /* the signal mask while waiting */
+	unsigned busy_s;    /* so long another session has had the mailbox */
 };
 
 struct broker_row {
@@ -56,14 +62,16 @@ struct broker_row {
 	enum rc (*answer)(struct broker *b, struct buf *body);
 };
 
-/* Set by a signal; one of the few writable globals. */
-static volatile sig_atomic_t stop;
+/* Set by signals; two of the few writable globals. */
+static volatile sig_atomic_t stop, wanted;
 
 static void
 on_signal(int number)
 {
-	(void)number;
-	stop = 1;
+	if (number == SIGUSR1)
+		wanted = 1; /* another session wants the mailbox */
+	else
+		stop = 1;
 }
 
 /* respond - the answer to request: rc and errno, has_* when fds matter. */
@@ -80,6 +88,8 @@ respond(struct broker *b, enum msg_type request, enum rc rc)
 	put = buf_put_u32(&body, (uint32_t)rc);
 	if (put == RC_OK)
 		put = buf_put_u32(&body, rc == RC_IO ? (uint32_t)errno : 0);
+	if (request == MSG_OPEN && rc == RC_BUSY && put == RC_OK)
+		put = buf_put_u32(&body, b->busy_s);
 	if (request == MSG_OPEN && rc == RC_OK) {
 		if (put == RC_OK)
 			put = buf_put_u32(&body, b->now.mbox_fd >= 0);
@@ -91,6 +101,12 @@ respond(struct broker *b, enum msg_type request, enum rc rc)
 			fds[nfds++] = b->now.mbox_fd;
 		if (b->now.state_fd >= 0)
 			fds[nfds++] = b->now.state_fd;
+	}
+	if (request == MSG_LOCK && rc == RC_OK) {
+		if (put == RC_OK)
+			put = buf_put_u32(&body, b->now.journal_fd >= 0);
+		if (b->now.journal_fd >= 0)
+			fds[nfds++] = b->now.journal_fd;
 	}
 	if (put != RC_OK)
 		return put;
@@ -238,21 +254,77 @@ take(struct broker *b, struct holding *h, unsigned reopen)
 	}
 }
 
+/* claim - the session lock. Whoever has it is told that another session wants
+ * it, and gets a moment to leave if its client has been idle for long. */
+static enum rc
+claim(struct broker *b, struct holding *h)
+{
+	int64_t deadline = io_now_ms() + LEAVE_MS;
+	pid_t asked = 0;
+
+	for (;;) {
+		enum rc rc = holding_claim(h), paused;
+		pid_t rival;
+
+		if (rc != RC_BUSY)
+			return rc;
+		rival = holding_rival(h, &b->busy_s);
+		if (rival > 0 && rival != asked)
+			kill(rival, SIGUSR1); /* or it is just gone */
+		asked = rival;
+		if (io_now_ms() >= deadline)
+			return rc;
+		paused = pause_until(b, io_now_ms() + LEAVE_PAUSE_MS);
+		if (paused != RC_TIMEOUT)
+			return paused;
+	}
+}
+
 /* open_state - the state file, where there is one. RC_BUSY: another session has
- * it. Whatever else fails leaves the session without, and is logged. */
+ * it; RC_IO: it is there and cannot be read, and may hold a journal. Whatever
+ * else fails leaves the session without, and is logged. */
 static enum rc
 open_state(struct broker *b, struct holding *h)
 {
 	enum rc rc;
+	int why;
 
 	if (b->state_dirfd < 0)
 		return RC_OK;
 	rc = holding_open_state(h, b->state_dirfd);
-	if (rc == RC_OK || rc == RC_BUSY)
+	if (rc == RC_OK)
+		rc = claim(b, h);
+	if (rc == RC_OK || rc == RC_BUSY || rc == RC_EOF || rc == RC_BUG)
 		return rc;
+	why = errno;
 	log_event(LOG_WARNING, "event=no-state user=%s dir=%s/%s why=\"%s\"",
 	    b->who.name, b->config->state_dir, b->who.name, log_why(rc));
-	return RC_OK;
+	errno = why;
+	return rc == RC_IO && why != ENOSPC && why != EDQUOT && why != ENOLCK
+		   ? rc
+		   : RC_OK;
+}
+
+/* recover - finishes what a killed session or a power cut left, before anybody
+ * looks at the mailbox. A journal that does not fit it is set aside. */
+static enum rc
+recover(struct broker *b, struct holding *h)
+{
+	unsigned finished;
+	enum rc rc = holding_recover(h, &finished);
+
+	if (rc == RC_CHANGED)
+		log_event(LOG_ERR,
+		    "event=journal-set-aside user=%s mailbox=%s/%s",
+		    b->who.name, b->config->spool_dir, h->place.name);
+	else if (rc != RC_OK)
+		log_event(LOG_ERR,
+		    "event=no-recovery user=%s mailbox=%s why=\"%s\"",
+		    b->who.name, h->place.name, log_why(rc));
+	else if (finished)
+		log_event(LOG_NOTICE, "event=recovered user=%s mailbox=%s",
+		    b->who.name, h->place.name);
+	return rc == RC_CHANGED ? RC_OK : rc;
 }
 
 /* open_place - opens and locks the mailbox at place, in place of what is open
@@ -268,8 +340,14 @@ open_place(struct broker *b, const struct place *place)
 		struct place again = *place;
 
 		place_close(&again);
-		rc = take(b, &b->now, REOPEN_MAX);
-		return rc == RC_NOSUCH && b->now.place.is_spool ? RC_OK : rc;
+		rc = b->now.lock.held ? RC_OK : take(b, &b->now, REOPEN_MAX);
+		if (rc == RC_NOSUCH && b->now.place.is_spool)
+			rc = RC_OK;
+		if (rc == RC_OK)
+			rc = recover(b, &b->now);
+		if (rc != RC_OK && holding_unlock(&b->now) != RC_OK)
+			rc = RC_EOF;
+		return rc;
 	}
 	rc = holding_begin(&next, place, &b->who, b->config->spool_gid);
 	if (rc == RC_OK && place->is_spool)
@@ -280,6 +358,8 @@ open_place(struct broker *b, const struct place *place)
 		rc = RC_OK;
 	if (rc == RC_OK && !place->is_spool)
 		rc = open_state(b, &next);
+	if (rc == RC_OK)
+		rc = recover(b, &next);
 	if (rc != RC_OK)
 		return holding_close(&next) == RC_OK ? rc : RC_EOF;
 	if (holding_close(&b->now) != RC_OK)
@@ -311,6 +391,7 @@ answer_open(struct broker *b, struct buf *body)
 	struct place place;
 	enum rc rc;
 
+	b->busy_s = 0;
 	if (buf_get_text(body, mailbox, sizeof(mailbox)) != RC_OK ||
 	    buf_get_end(body) != RC_OK)
 		return RC_BUG;
@@ -351,16 +432,39 @@ answer_lock(struct broker *b, struct buf *body)
 		rc = take(b, &b->now, 0);
 	if (rc == RC_EOF || rc == RC_BUG)
 		return rc;
+	if (rc == RC_OK && b->now.mbox_fd >= 0) {
+		holding_journal(&b->now);
+		rc = recover(b, &b->now); /* before a list overwrites one */
+		if (rc != RC_OK && holding_unlock(&b->now) != RC_OK)
+			return RC_EOF;
+	}
 	if (rc != RC_OK)
 		log_trouble(b, "no-lock", b->now.place.name, rc);
 	return respond(b, MSG_LOCK, rc);
+}
+
+/* UPDATE order: this side alone writes to a mailbox, so that nothing is being
+ * written any more when its locks end with it. */
+static enum rc
+answer_update(struct broker *b, struct buf *body)
+{
+	struct order order;
+	enum rc rc;
+
+	if (order_get(body, &order) != RC_OK || buf_get_end(body) != RC_OK)
+		return RC_BUG;
+	rc = holding_update(&b->now, &order);
+	if (rc != RC_OK)
+		log_trouble(b, "no-update", b->now.place.name, rc);
+	return respond(b, MSG_UPDATE, rc);
 }
 
 static enum rc
 answer_unlock(struct broker *b, struct buf *body)
 {
 	(void)body;
-	return respond(b, MSG_UNLOCK, holding_unlock(&b->now));
+	return respond(b, MSG_UNLOCK,
+	    b->config->strict_lock ? RC_OK : holding_unlock(&b->now));
 }
 
 /* LOG text, which was made by a process that reads foreign octets. */
@@ -389,6 +493,7 @@ static const struct broker_row rows[] = {
 	                                    PATH_MAX + 4, OPENS, answer_open },
 	{ MSG_CLOSE,        PHASE_OPENED,   0,            OPENS, answer_close },
 	{ MSG_LOCK,         PHASE_OPENED,   0,            OPENS, answer_lock },
+	{ MSG_UPDATE,       PHASE_OPENED,   ORDER_OCTETS, OPENS, answer_update },
 	{ MSG_UNLOCK,       PHASE_OPENED,   0,        2 * OPENS, answer_unlock },
 	{ MSG_LOG,          PHASE_STRANGER | PHASE_USER | PHASE_OPENED,
 	                                    LOG_LINE_OCTETS + 4, 4, answer_log },
@@ -428,23 +533,47 @@ serve(struct broker *b)
 	return RC_BUG;
 }
 
+/* tell - the session that another one wants the mailbox, unless it has not
+ * even heard the last word yet. */
+static enum rc
+tell(struct broker *b)
+{
+	int unheard;
+
+	wanted = 0;
+	if (b->now.state_fd < 0 || ioctl(b->fd, SIOCOUTQ, &unheard) != 0 ||
+	    unheard > 0)
+		return RC_OK;
+	return msg_send(b->fd, MSG_LEAVE, NULL, NULL, 0);
+}
+
 /* serve_all - requests until the session is gone, has broken the protocol, or
- * the program shall stop; not while the session holds the spool locks, so that
- * an UPDATE that has begun is finished. */
+ * the program shall stop. That can be at any time: it is this side that
+ * updates, and it waits for nobody meanwhile. */
 static enum rc
 serve_all(struct broker *b)
 {
+	static const struct timespec touch = {.tv_sec = TOUCH_MS / 1000};
+
 	for (;;) {
 		struct pollfd p = {.fd = b->fd, .events = POLLIN};
-		enum rc rc;
+		unsigned held = b->config->strict_lock && b->now.lock.held;
+		enum rc rc = RC_OK;
+		int n;
 
-		if (stop && !b->now.lock.held)
+		if (stop)
 			return RC_EOF;
-		if (ppoll(&p, 1, NULL, &b->awake) < 0) {
-			if (errno == EINTR)
-				continue;
+		if (wanted)
+			rc = tell(b);
+		if (rc != RC_OK)
+			return rc;
+		n = ppoll(&p, 1, held ? &touch : NULL, &b->awake);
+		if (n < 0 && errno != EINTR)
 			return RC_IO;
-		}
+		if (n == 0)
+			lock_touch(&b->now.lock);
+		if (n <= 0)
+			continue;
 		rc = serve(b);
 		if (rc != RC_OK)
 			return rc;
@@ -456,7 +585,7 @@ serve_all(struct broker *b)
 static void
 catch_signals(struct broker *b)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 	struct sigaction action = {.sa_handler = on_signal};
 	sigset_t blocked;
 

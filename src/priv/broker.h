@@ -12,8 +12,9 @@ struct broker_config {
 	const char *state_dir; /* our own directory */
 	int state_dirfd;       /* open on it; -1: no state is kept */
 	struct auth_policy policy;
-	unsigned lock_timeout_s; /* how long to try for the spool locks */
-	const char *peer;        /* the client's address, for the log */
+	unsigned lock_timeout_s;  /* how long to try for the spool locks */
+	unsigned strict_lock : 1; /* the spool locks are kept throughout */
+	const char *peer;         /* the client's address, for the log */
 };
 
 /* broker_run - serves the session that is process session at the other end of

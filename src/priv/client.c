@@ -21,8 +21,12 @@ answer(int fd, enum msg_type request, struct buf *b, int fds[MSG_FDS])
 {
 	uint32_t type, result, why;
 	unsigned nfds;
-	enum rc rc = msg_receive(fd, &type, b, fds, &nfds);
+	enum rc rc;
 
+	do
+		rc = msg_receive(fd, &type, b, fds, &nfds);
+	while (rc == RC_OK && type == MSG_LEAVE && nfds == 0 &&
+	       buf_get_end(b) == RC_OK); /* we are at work, so we stay */
 	if (rc != RC_OK) {
 		fds[0] = fds[1] = -1;
 		return rc;
@@ -31,7 +35,8 @@ answer(int fd, enum msg_type request, struct buf *b, int fds[MSG_FDS])
 		fds[i] = -1;
 	if (type != (uint32_t)request + 1 || buf_get_u32(b, &result) != RC_OK ||
 	    buf_get_u32(b, &why) != RC_OK || result >= RC_COUNT ||
-	    (request != MSG_OPEN && buf_get_end(b) != RC_OK))
+	    (request != MSG_OPEN && request != MSG_LOCK &&
+		buf_get_end(b) != RC_OK))
 		return RC_BUG;
 	errno = (int)(why & 0xffff);
 	return (enum rc)result;
@@ -80,7 +85,7 @@ enum rc
 client_open(int broker_fd, const char *mailbox, struct opened *out)
 {
 	unsigned char room[MSG_BODY_OCTETS];
-	uint32_t has_mbox, has_state, read_only;
+	uint32_t has_mbox, has_state, read_only, busy_s;
 	struct buf b;
 	int fds[MSG_FDS];
 	unsigned used = 0;
@@ -93,6 +98,9 @@ client_open(int broker_fd, const char *mailbox, struct opened *out)
 	if (rc != RC_OK)
 		return rc;
 	rc = answer(broker_fd, MSG_OPEN, &b, fds);
+	out->busy_s = 0;
+	if (rc == RC_BUSY && buf_get_u32(&b, &busy_s) == RC_OK)
+		out->busy_s = busy_s;
 	if (rc == RC_OK &&
 	    (buf_get_u32(&b, &has_mbox) != RC_OK ||
 		buf_get_u32(&b, &has_state) != RC_OK ||
@@ -131,15 +139,71 @@ client_close(int broker_fd)
 }
 
 enum rc
-client_lock(int broker_fd)
+client_lock(int broker_fd, int *journal_fd)
 {
-	return ask_plainly(broker_fd, MSG_LOCK);
+	unsigned char room[MSG_BODY_OCTETS];
+	uint32_t has_journal;
+	struct buf b;
+	int fds[MSG_FDS];
+	enum rc rc = msg_send(broker_fd, MSG_LOCK, NULL, NULL, 0);
+
+	*journal_fd = -1;
+	if (rc != RC_OK)
+		return rc;
+	buf_init(&b, room, sizeof(room));
+	rc = answer(broker_fd, MSG_LOCK, &b, fds);
+	if (rc == RC_OK && (buf_get_u32(&b, &has_journal) != RC_OK ||
+			       buf_get_end(&b) != RC_OK || fds[1] >= 0 ||
+			       has_journal != (uint32_t)(fds[0] >= 0)))
+		rc = RC_BUG;
+	if (rc != RC_OK) {
+		file_close(&fds[0]);
+		file_close(&fds[1]);
+		return rc;
+	}
+	*journal_fd = fds[0];
+	return RC_OK;
+}
+
+enum rc
+client_update(int broker_fd, const struct order *order)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	struct buf b;
+	enum rc rc;
+
+	buf_init(&b, room, sizeof(room));
+	rc = order_put(&b, order);
+	return rc == RC_OK ? ask(broker_fd, MSG_UPDATE, &b) : rc;
 }
 
 enum rc
 client_unlock(int broker_fd)
 {
 	return ask_plainly(broker_fd, MSG_UNLOCK);
+}
+
+/* hear - what the broker says without being asked. */
+static enum rc
+hear(int broker_fd)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	int fds[MSG_FDS];
+	struct buf b;
+	unsigned nfds;
+	uint32_t type;
+	enum rc rc;
+
+	buf_init(&b, room, sizeof(room));
+	rc = msg_receive(broker_fd, &type, &b, fds, &nfds);
+	if (rc != RC_OK)
+		return rc;
+	rc = type == MSG_LEAVE && nfds == 0 && buf_get_end(&b) == RC_OK
+		 ? RC_BUSY
+		 : RC_BUG;
+	while (nfds > 0)
+		file_close(&fds[--nfds]);
+	return rc;
 }
 
 enum rc
@@ -157,7 +221,7 @@ client_wait(int broker_fd, int fd, int64_t deadline_ms)
 		if (n < 0 && errno != EINTR)
 			return RC_IO;
 		if (n > 0)
-			return p[1].revents != 0 ? RC_EOF : RC_OK;
+			return p[1].revents != 0 ? hear(broker_fd) : RC_OK;
 	}
 }
 

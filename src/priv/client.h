@@ -5,6 +5,7 @@
 #ifndef PRIV_CLIENT_H
 #define PRIV_CLIENT_H
 
+#include "store/survivors.h"
 #include "sys/err.h"
 #include <stdint.h>
 
@@ -21,6 +22,8 @@ struct opened {
 	int mbox_fd;        /* -1: absent, which is empty */
 	int state_fd;       /* -1: no state is kept */
 	unsigned read_only; /* nothing can be removed */
+	unsigned busy_s;    /* RC_BUSY: so long another session has had it; 0:
+			     * it is no session that has it, or just now */
 };
 
 /* client_open - the mailbox: "" is the maildrop, and so are its other names;
@@ -37,18 +40,25 @@ enum rc client_open(
  * it. */
 enum rc client_close(int broker_fd) MUST_CHECK;
 
-/* client_lock - takes the spool locks again. RC_BUSY, RC_CHANGED: the name
- * belongs to another file now; RC_DENIED, RC_IO with errno. */
-enum rc client_lock(int broker_fd) MUST_CHECK;
+/* client_lock - takes the spool locks again. *journal_fd, the caller's to
+ * close: where the list for client_update goes; -1: into the state file, or
+ * there is none. RC_BUSY, RC_CHANGED: the name belongs to another file now;
+ * RC_DENIED, RC_IO with errno. */
+enum rc client_lock(int broker_fd, int *journal_fd) MUST_CHECK;
+
+/* client_update - has removed what order says. The locks are held. As
+ * journal_run; and RC_EOF: the broker is gone, what is to go may go later. */
+enum rc client_update(int broker_fd, const struct order *order) MUST_CHECK;
 
 /* client_unlock - gives them up. */
 enum rc client_unlock(int broker_fd) MUST_CHECK;
 
 /* client_wait - waits until fd, the client's, can be read, until the deadline
- * or until the broker ends. The kernel cannot be asked to kill the session
- * then: after a login the two belong to different users. RC_TIMEOUT: the
- * deadline is here, whatever fd has; RC_EOF: the broker is gone, or speaks
- * without being asked; RC_IO. */
+ * or until the broker has something to say. The kernel cannot be asked to kill
+ * the session then: after a login the two belong to different users.
+ * RC_TIMEOUT: the deadline is here, whatever fd has; RC_BUSY: another session
+ * wants the mailbox; RC_EOF: the broker is gone; RC_BUG: it said what it may
+ * not; RC_IO. */
 enum rc client_wait(int broker_fd, int fd, int64_t deadline_ms) MUST_CHECK;
 
 /* client_log - one line for the log; foreign text in it is already quoted. */

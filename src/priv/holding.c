@@ -1,16 +1,22 @@
 /* holding - opening, locking and giving up one mailbox. The spool's group is
  * raised here, around the calls that need it, and nowhere else. */
 #include "priv/holding.h"
+#include "store/journal.h"
+#include "sys/buf.h"
 #include "sys/file.h"
+#include "sys/io.h"
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 void
 holding_init(struct holding *h)
 {
 	memset(h, 0, sizeof(*h));
 	h->place.dirfd = -1;
-	h->mbox_fd = h->state_fd = -1;
+	h->mbox_fd = h->state_fd = h->journal_fd = -1;
 }
 
 enum rc
@@ -30,14 +36,58 @@ holding_begin(struct holding *h, const struct place *place,
 enum rc
 holding_open_state(struct holding *h, int dirfd)
 {
-	enum rc rc = file_open_own(
-	    dirfd, h->place.state, O_RDWR | O_CREAT, h->who->uid, &h->state_fd);
+	enum rc rc = RC_CHANGED;
 
-	if (rc == RC_OK)
-		rc = lock_whole(h->state_fd);
-	if (rc != RC_OK)
-		file_close(&h->state_fd);
+	/* Another session may be making it just now. */
+	for (unsigned i = 0; i < 8 && rc == RC_CHANGED; i++)
+		rc = file_open_own(dirfd, h->place.state, O_RDWR | O_CREAT,
+		    h->who->uid, &h->state_fd);
 	return rc;
+}
+
+/* The note in the state file: "popdsess", and since when the session lock has
+ * been held, in seconds. */
+static const char note_magic[8] = {'p', 'o', 'p', 'd', 's', 'e', 's', 's'};
+
+enum rc
+holding_claim(struct holding *h)
+{
+	unsigned char note[sizeof(note_magic) + 8];
+	struct buf b;
+	enum rc rc = lock_whole(h->state_fd);
+
+	if (rc == RC_OK) {
+		buf_init(&b, note, sizeof(note));
+		if (buf_put(&b, note_magic, sizeof(note_magic)) != RC_OK ||
+		    buf_put_u64(&b, (uint64_t)time(NULL)) != RC_OK ||
+		    io_pwrite(h->state_fd, note, b.len, STATE_NOTE) != RC_OK)
+			return RC_OK; /* the disk is full: nobody knows when */
+	} else if (rc != RC_BUSY) {
+		file_close(&h->state_fd);
+	}
+	return rc;
+}
+
+pid_t
+holding_rival(const struct holding *h, unsigned *busy_s)
+{
+	unsigned char note[sizeof(note_magic) + 8];
+	uint64_t since, now = (uint64_t)time(NULL);
+	struct buf b;
+	size_t got;
+
+	*busy_s = 1;
+	buf_init(&b, note, sizeof(note));
+	b.len = sizeof(note);
+	b.pos = sizeof(note_magic);
+	if (io_pread(h->state_fd, note, sizeof(note), STATE_NOTE, &got) ==
+		RC_OK &&
+	    got == sizeof(note) &&
+	    memcmp(note, note_magic, sizeof(note_magic)) == 0 &&
+	    buf_get_u64(&b, &since) == RC_OK && since < now &&
+	    now - since <= UINT32_MAX)
+		*busy_s = (unsigned)(now - since);
+	return lock_owner(h->state_fd);
 }
 
 /* open_folder_to_read - for a folder that is not ours to change. */
@@ -74,11 +124,60 @@ attempt(struct holding *h)
 	return rc == RC_DENIED ? RC_NOSUCH : rc;
 }
 
+/* journal_name - of the journal beside the mailbox; 0: too long for one. */
+static unsigned
+journal_name(const struct holding *h, char out[NAME_MAX + 1])
+{
+	int n = snprintf(out, NAME_MAX + 1, ".%s.in.popd", h->place.name);
+
+	return n > 0 && n <= NAME_MAX;
+}
+
+/* release - the locks, and a journal in which nothing is under way. */
 static enum rc
 release(struct holding *h)
 {
+	char name[NAME_MAX + 1];
+
+	if (h->journal_fd >= 0 && journal_idle(h->journal_fd) == RC_OK &&
+	    journal_name(h, name) &&
+	    file_is_still(h->journal_fd, h->place.dirfd, name) == RC_OK)
+		unlinkat(h->place.dirfd, name, 0);
+	file_close(&h->journal_fd);
 	lock_release(&h->lock);
 	return RC_OK;
+}
+
+/* open_journal - the journal beside the mailbox, where there is to be one;
+ * flags as file_open_own. */
+static enum rc
+open_journal(struct holding *h, int flags)
+{
+	char name[NAME_MAX + 1];
+
+	if (h->state_fd >= 0 || h->journal_fd >= 0 || h->lock.shared ||
+	    h->mbox_fd < 0 || !journal_name(h, name))
+		return RC_NOSUCH;
+	return file_open_own(
+	    h->place.dirfd, name, flags, h->who->uid, &h->journal_fd);
+}
+
+static enum rc
+make_journal(struct holding *h)
+{
+	return open_journal(h, O_RDWR | O_CREAT);
+}
+
+/* find_journal - one that is there. What somebody else has put in its place is
+ * none; what cannot be opened may be one. */
+static enum rc
+find_journal(struct holding *h)
+{
+	enum rc rc = open_journal(h, O_RDWR);
+
+	if (rc == RC_CHANGED)
+		return RC_BUSY;
+	return rc == RC_NOSUCH || rc == RC_DENIED ? RC_OK : rc;
 }
 
 /* with_group - does what with the spool's group raised. */
@@ -103,6 +202,39 @@ holding_try(struct holding *h)
 	return with_group(h, attempt);
 }
 
+/* journal - where it is, or -1. */
+static int
+journal(const struct holding *h)
+{
+	return h->state_fd >= 0 ? h->state_fd : h->journal_fd;
+}
+
+enum rc
+holding_recover(struct holding *h, unsigned *finished)
+{
+	enum rc rc = with_group(h, find_journal);
+
+	*finished = 0;
+	if (rc != RC_OK || journal(h) < 0 || h->lock.shared)
+		return rc;
+	return journal_recover(journal(h), h->mbox_fd, finished);
+}
+
+void
+holding_journal(struct holding *h)
+{
+	if (with_group(h, make_journal) != RC_OK)
+		return; /* it matters only when octets must move */
+}
+
+enum rc
+holding_update(struct holding *h, const struct order *order)
+{
+	if (!h->lock.held || h->lock.shared || h->mbox_fd < 0)
+		return RC_STATE;
+	return journal_run(journal(h), h->mbox_fd, order);
+}
+
 enum rc
 holding_unlock(struct holding *h)
 {
@@ -116,6 +248,7 @@ holding_close(struct holding *h)
 
 	file_close(&h->mbox_fd);
 	file_close(&h->state_fd);
+	file_close(&h->journal_fd);
 	place_close(&h->place);
 	holding_init(h);
 	return rc;

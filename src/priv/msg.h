@@ -12,16 +12,21 @@
 enum msg_type {
 	MSG_AUTHENTICATE = 2, /* user, secret -> rc */
 	MSG_AUTHENTICATE_ANS,
-	MSG_OPEN, /* mailbox -> rc, errno, which descriptors come with it,
-		   * whether the mailbox may be changed */
+	MSG_OPEN, /* mailbox -> rc, errno; RC_OK: which descriptors come with
+		   * it, whether the mailbox may be changed; RC_BUSY: for how
+		   * many seconds another session has had it */
 	MSG_OPEN_ANS,
 	MSG_CLOSE, /* -> rc, errno */
 	MSG_CLOSE_ANS,
-	MSG_LOCK, /* -> rc, errno */
+	MSG_LOCK, /* -> rc, errno, whether a journal's descriptor comes */
 	MSG_LOCK_ANS,
+	MSG_UPDATE, /* a struct order -> rc, errno */
+	MSG_UPDATE_ANS,
 	MSG_UNLOCK, /* -> rc, errno */
 	MSG_UNLOCK_ANS,
-	MSG_LOG, /* text; no answer */
+	MSG_LOG,                 /* text; no answer */
+	MSG_LEAVE = MSG_LOG + 2, /* from the broker: another session wants the
+				  * mailbox; no answer */
 	MSG_END
 };
 

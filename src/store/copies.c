@@ -3,6 +3,7 @@
  * The record: "popdcopy", a 32-bit version, a 32-bit count, then for each
  * 16 octets of base id and a 32-bit ordinal, then the SHA-256 of all that. */
 #include "store/copies.h"
+#include "store/survivors.h"
 #include "store/uid.h"
 #include "sys/buf.h"
 #include "sys/io.h"
@@ -162,7 +163,7 @@ read_kept(int state_fd, struct kept *k)
 
 	memset(k, 0, sizeof(*k));
 	if (state_fd < 0 ||
-	    io_pread(state_fd, head, sizeof(head), 0, &got) != RC_OK ||
+	    io_pread(state_fd, head, sizeof(head), STATE_BODY, &got) != RC_OK ||
 	    got != sizeof(head) || memcmp(head, magic, sizeof(magic)) != 0)
 		return RC_OK;
 	buf_init(&b, head, sizeof(head));
@@ -176,8 +177,8 @@ read_kept(int state_fd, struct kept *k)
 	k->data = malloc(size + DIGEST_OCTETS);
 	if (k->data == NULL)
 		return RC_NOMEM;
-	if (io_pread(state_fd, k->data, size + DIGEST_OCTETS, HEAD_OCTETS,
-		&got) != RC_OK ||
+	if (io_pread(state_fd, k->data, size + DIGEST_OCTETS,
+		STATE_BODY + HEAD_OCTETS, &got) != RC_OK ||
 	    got != size + DIGEST_OCTETS)
 		return RC_OK;
 	digest_init(&digest);
@@ -261,12 +262,12 @@ write_record(int state_fd, const unsigned char *data, uint32_t count)
 	digest_add(&digest, data, size);
 	digest_end(&digest, sum);
 	if (rc == RC_OK)
-		rc = io_pwrite(state_fd, head, sizeof(head), 0);
+		rc = io_pwrite(state_fd, head, sizeof(head), STATE_BODY);
 	if (rc == RC_OK)
-		rc = io_pwrite(state_fd, data, size, HEAD_OCTETS);
+		rc = io_pwrite(state_fd, data, size, STATE_BODY + HEAD_OCTETS);
 	if (rc == RC_OK)
-		rc = io_pwrite(
-		    state_fd, sum, sizeof(sum), HEAD_OCTETS + (off_t)size);
+		rc = io_pwrite(state_fd, sum, sizeof(sum),
+		    STATE_BODY + HEAD_OCTETS + (off_t)size);
 	return rc;
 }
 
@@ -332,7 +333,7 @@ copies_recorded(int state_fd)
 	size_t got;
 
 	if (state_fd < 0 ||
-	    io_pread(state_fd, head, sizeof(head), 0, &got) != RC_OK)
+	    io_pread(state_fd, head, sizeof(head), STATE_BODY, &got) != RC_OK)
 		return 0;
 	return got == sizeof(head) && memcmp(head, magic, sizeof(magic)) == 0 &&
 	       memcmp(head + 12, "\0\0\0\0", 4) != 0;

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OWNER_OCTETS = 128 };
+enum { OWNER_OCTETS = 128, DROP_TRIES = 3 };
 
 enum rc
 lock_init(struct lock *l, int dirfd, const char *name)
@@ -103,8 +103,11 @@ name_temp(const struct lock *l, const char *name, int fd)
 		    linkat(AT_FDCWD, path, l->dirfd, l->dot, AT_SYMLINK_FOLLOW);
 	}
 	why = errno;
-	if (fstat(fd, &st) != 0)
+	if (fstat(fd, &st) != 0) {
+		if (failed == 0) /* it cannot be told, so it is not taken */
+			unlinkat(l->dirfd, l->dot, 0);
 		return RC_IO;
+	}
 	errno = why;
 	if (st.st_nlink == links)
 		return RC_OK;
@@ -226,10 +229,32 @@ set_fcntl(int fd, int type)
 	return errno == EACCES || errno == EAGAIN ? RC_BUSY : RC_IO;
 }
 
+/* drop_fcntl - gives it up; what fails is tried again. */
+static enum rc
+drop_fcntl(int fd)
+{
+	enum rc rc = RC_IO;
+
+	for (unsigned tries = 0; tries < DROP_TRIES && rc != RC_OK; tries++)
+		rc = set_fcntl(fd, F_UNLCK);
+	return rc;
+}
+
 enum rc
 lock_whole(int fd)
 {
 	return set_fcntl(fd, F_WRLCK);
+}
+
+pid_t
+lock_owner(int fd)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	if (fcntl(fd, F_GETLK, &whole) != 0 || whole.l_type == F_UNLCK ||
+	    whole.l_pid <= 1)
+		return 0;
+	return whole.l_pid;
 }
 
 /* take_dot - the dotlock. The fcntl lock is held, so that of several sessions
@@ -253,19 +278,28 @@ take_dot(struct lock *l)
 	return make_dot(l);
 }
 
-/* drop_dot - removes the dotlock if it is still ours. */
+/* drop_dot - removes the dotlock if it is still ours. A lock that stays keeps
+ * everybody out, so what fails is tried again. */
 static void
 drop_dot(struct lock *l)
 {
 	struct stat named, ours;
-	unsigned is_ours =
-	    fstat(l->dot_fd, &ours) == 0 &&
-	    fstatat(l->dirfd, l->dot, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    named.st_ino == ours.st_ino && named.st_dev == ours.st_dev;
 
+	for (unsigned tries = 0; tries < DROP_TRIES; tries++) {
+		if (fstat(l->dot_fd, &ours) != 0)
+			continue;
+		if (fstatat(l->dirfd, l->dot, &named, AT_SYMLINK_NOFOLLOW) !=
+		    0) {
+			if (errno == ENOENT)
+				break;
+			continue;
+		}
+		if (named.st_ino != ours.st_ino || named.st_dev != ours.st_dev)
+			break;
+		if (unlinkat(l->dirfd, l->dot, 0) == 0 || errno == ENOENT)
+			break;
+	}
 	file_close(&l->dot_fd);
-	if (is_ours)
-		unlinkat(l->dirfd, l->dot, 0);
 }
 
 enum rc
@@ -285,9 +319,16 @@ lock_try(struct lock *l, int fd)
 	}
 	if (rc == RC_OK)
 		l->held = 1;
-	else if (set_fcntl(fd, F_UNLCK) != RC_OK)
+	else if (drop_fcntl(fd) != RC_OK)
 		rc = RC_IO;
 	return rc;
+}
+
+void
+lock_touch(const struct lock *l)
+{
+	if (l->held && l->dot_fd >= 0 && futimens(l->dot_fd, NULL) != 0)
+		return; /* then it looks old sooner */
 }
 
 void
@@ -300,7 +341,7 @@ lock_release(struct lock *l)
 	l->held = 0;
 	if (!l->shared)
 		drop_dot(l);
-	if (set_fcntl(l->fd, F_UNLCK) != RC_OK)
+	if (drop_fcntl(l->fd) != RC_OK)
 		l->fd = -1; /* closing the descriptor frees it as well */
 	errno = was;
 }

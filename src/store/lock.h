@@ -43,6 +43,13 @@ enum rc lock_try(struct lock *l, int fd) MUST_CHECK;
  * another process has one; RC_IO with errno. */
 enum rc lock_whole(int fd) MUST_CHECK;
 
+/* lock_owner - the process of this host that has such a lock on the file behind
+ * fd; 0: none, or none that can be named. */
+pid_t lock_owner(int fd);
+
+/* lock_touch - the dotlock, if it is held, is as young as if just made. */
+void lock_touch(const struct lock *l);
+
 /* lock_release - gives up what is held, if anything. A dotlock that is not
  * ours any more stays. */
 void lock_release(struct lock *l);

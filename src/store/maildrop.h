@@ -47,6 +47,7 @@ struct mark {
 #define MAILDROP_WHOLE SIZE_MAX
 
 struct maildrop_ops;
+struct order;
 
 struct maildrop {
 	const struct maildrop_ops *ops;
@@ -79,8 +80,12 @@ struct maildrop_ops {
 	    size_t size, size_t *got);
 	/* The octets of MAILDROP_WHOLE as they are sent. */
 	uint64_t (*whole)(const struct maildrop *d);
-	/* Removes what is marked. The spool locks are held. */
-	enum rc (*update)(struct maildrop *d);
+	/* Says in *out what is to go when what is marked goes, which is
+	 * something; the list of what stays is in journal_fd then, -1 where
+	 * there is none. The spool locks are held. */
+	enum rc (*plan)(struct maildrop *d, int journal_fd, struct order *out);
+	/* It has gone, and the locks are still held. */
+	void (*removed)(struct maildrop *d);
 };
 
 extern const struct maildrop_ops mbox_ops;

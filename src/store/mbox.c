@@ -16,7 +16,8 @@ const struct maildrop_ops mbox_ops = {
     .check = mbox_check,
     .read = mbox_read,
     .whole = mbox_whole,
-    .update = mbox_update,
+    .plan = mbox_plan,
+    .removed = mbox_removed,
 };
 
 off_t

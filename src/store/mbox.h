@@ -6,14 +6,17 @@
 
 #include "store/maildrop.h"
 
-/* mbox_scan, mbox_identify, mbox_check, mbox_read, mbox_update, mbox_whole - as
- * maildrop.h says of the operations; errors there and at maildrop_open. */
+/* mbox_scan, mbox_identify, mbox_check, mbox_read, mbox_plan, mbox_removed,
+ * mbox_whole - as maildrop.h says of the operations; errors there and at
+ * maildrop_open. */
 enum rc mbox_scan(struct maildrop *d) MUST_CHECK;
 enum rc mbox_identify(struct maildrop *d) MUST_CHECK;
 enum rc mbox_check(struct maildrop *d) MUST_CHECK;
 enum rc mbox_read(struct maildrop *d, size_t i, uint64_t from, char *to,
     size_t size, size_t *got) MUST_CHECK;
-enum rc mbox_update(struct maildrop *d) MUST_CHECK;
+enum rc mbox_plan(
+    struct maildrop *d, int journal_fd, struct order *out) MUST_CHECK;
+void mbox_removed(struct maildrop *d);
 uint64_t mbox_whole(const struct maildrop *d);
 
 /* mbox_mark - how the file behind fd is known now. RC_IO with errno. */

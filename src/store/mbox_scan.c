@@ -18,7 +18,8 @@
 enum {
 	BLOCK_OCTETS = 128 * 1024,
 	BEHIND_OCTETS = 4, /* kept before the place that is looked at */
-	PSEUDO_OCTETS = 4096
+	PSEUDO_OCTETS = 4096,
+	TICK_PAUSES = 12 /* milliseconds; a tick is at most 10 */
 };
 
 /* scanner - a window on the file. data[0] is at offset base; data[at..len) is
@@ -313,11 +314,30 @@ hide_pseudo(struct maildrop *d)
 	return rc;
 }
 
+/* quiet_mark - a mark that every later change will differ from. The kernel's
+ * clock for files moves in ticks; within the tick of the last change another
+ * one would not show. */
+static enum rc
+quiet_mark(const struct maildrop *d, struct mark *out)
+{
+	for (unsigned pauses = 0;; pauses++) {
+		struct timespec now;
+		enum rc rc = mbox_mark(d->fd, out);
+
+		if (rc != RC_OK || pauses == TICK_PAUSES ||
+		    clock_gettime(CLOCK_REALTIME_COARSE, &now) != 0 ||
+		    now.tv_sec != out->ctime.tv_sec ||
+		    now.tv_nsec > out->ctime.tv_nsec)
+			return rc;
+		io_pause(1);
+	}
+}
+
 enum rc
 mbox_scan(struct maildrop *d)
 {
 	struct scanner s = {.d = d};
-	enum rc rc = mbox_mark(d->fd, &d->mark);
+	enum rc rc = quiet_mark(d, &d->mark);
 
 	if (rc != RC_OK || d->mark.size == 0)
 		return rc;

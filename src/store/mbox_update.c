@@ -1,15 +1,14 @@
-/* mbox_update - removing the marked messages from the file. Decides what
- * stays; how the octets move is the journal's. Knows the mbox format. */
+/* mbox_update - which octets of the file stay when the marked messages go. How
+ * they move is the journal's. Knows the mbox format. */
 #include "store/copies.h"
-#include "store/journal.h"
 #include "store/mbox.h"
-#include <unistd.h>
+#include "store/survivors.h"
 
-/* survivors - where journal_run has got to. */
-struct survivors {
+/* walk - where next_survivor has got to. */
+struct walk {
 	const struct maildrop *d;
-	size_t i;   /* the next message to look at */
-	off_t size; /* of the file, new mail included */
+	size_t first; /* the first marked message */
+	size_t i;     /* the next one to look at */
 	unsigned ended : 1;
 };
 
@@ -18,54 +17,33 @@ struct survivors {
 static enum rc
 next_survivor(void *context, struct extent *out)
 {
-	struct survivors *s = context;
-	const struct maildrop *d = s->d;
+	struct walk *w = context;
+	const struct maildrop *d = w->d;
+	off_t size = d->mark.size; /* new mail included */
 
-	while (s->i < d->count && d->msg[s->i].deleted)
-		s->i++;
-	if (s->ended || (s->i == d->count && s->size == d->fresh))
+	while (w->i < d->count && d->msg[w->i].deleted)
+		w->i++;
+	if (w->ended || (w->i == d->count && size == d->fresh))
 		return RC_EOF;
-	out->from = s->i < d->count ? (off_t)d->msg[s->i].at : d->fresh;
-	while (s->i < d->count && !d->msg[s->i].deleted)
-		s->i++;
-	if (s->i < d->count) {
-		out->len = (off_t)d->msg[s->i].at - out->from;
+	out->from = w->i < d->count ? (off_t)d->msg[w->i].at : d->fresh;
+	while (w->i < d->count && !d->msg[w->i].deleted)
+		w->i++;
+	if (w->i < d->count) {
+		out->len = (off_t)d->msg[w->i].at - out->from;
 	} else {
-		out->len = s->size - out->from;
-		s->ended = 1;
+		out->len = size - out->from;
+		w->ended = 1;
 	}
 	return RC_OK;
 }
 
-/* cut - the file ends at size, on the disk. */
-static enum rc
-cut(int fd, off_t size)
+static void
+rewind_walk(void *context)
 {
-	if (ftruncate(fd, size) != 0 || fdatasync(fd) != 0)
-		return RC_IO;
-	return RC_OK;
-}
+	struct walk *w = context;
 
-/* shrink - what the marks take away, when first is the first marked message. */
-static enum rc
-shrink(struct maildrop *d, size_t first)
-{
-	struct survivors s = {.d = d, .i = first, .size = d->mark.size};
-	struct journal_plan plan = {
-	    .from = (off_t)d->msg[first].at,
-	    .old_size = d->mark.size,
-	    .next = next_survivor,
-	    .context = &s,
-	};
-	struct extent e;
-
-	plan.new_size = plan.from;
-	while (next_survivor(&s, &e) == RC_OK)
-		plan.new_size += e.len;
-	if (plan.new_size == plan.from)
-		return cut(d->fd, plan.from);
-	s = (struct survivors){.d = d, .i = first, .size = d->mark.size};
-	return journal_run(d->state_fd, d->fd, &plan);
+	w->i = w->first;
+	w->ended = 0;
 }
 
 /* know_copies - ids must be known before a copy goes whose brothers stay. */
@@ -82,22 +60,29 @@ know_copies(struct maildrop *d, size_t first)
 }
 
 enum rc
-mbox_update(struct maildrop *d)
+mbox_plan(struct maildrop *d, int journal_fd, struct order *out)
 {
-	size_t first = 0;
-	enum rc rc;
+	struct walk w = {.d = d};
+	struct survivors s = {
+	    .next = next_survivor, .rewind = rewind_walk, .context = &w};
+	enum rc rc = mbox_check(d);
 
-	if (d->left == d->count)
-		return RC_OK;
-	rc = mbox_check(d);
+	while (w.first < d->count && !d->msg[w.first].deleted)
+		w.first++;
+	if (rc == RC_OK && w.first == d->count)
+		rc = RC_STATE;
+	if (rc == RC_OK)
+		rc = know_copies(d, w.first);
 	if (rc != RC_OK)
 		return rc;
-	while (!d->msg[first].deleted)
-		first++;
-	rc = know_copies(d, first);
-	if (rc == RC_OK)
-		rc = shrink(d, first);
-	if (rc == RC_OK && copies_keep(d) != RC_OK)
-		return RC_OK; /* the mail is right; copies count anew */
-	return rc;
+	s.from = (off_t)d->msg[w.first].at;
+	s.size = d->mark.size;
+	return survivors_list(&s, journal_fd, out);
+}
+
+void
+mbox_removed(struct maildrop *d)
+{
+	if (copies_keep(d) != RC_OK)
+		return; /* the mail is right; copies count anew */
 }

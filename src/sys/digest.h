@@ -1,9 +1,10 @@
-/* digest - SHA-256, from libmd. */
+/* digest - SHA-256, from libmd; and a quick checksum. */
 #ifndef SYS_DIGEST_H
 #define SYS_DIGEST_H
 
 #include <sha2.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { DIGEST_OCTETS = 32 };
 
@@ -16,5 +17,10 @@ struct digest {
 void digest_init(struct digest *d);
 void digest_add(struct digest *d, const void *octets, size_t n);
 void digest_end(struct digest *d, unsigned char out[DIGEST_OCTETS]);
+
+/* digest_quick - a checksum against accidents (a write that a power cut tore),
+ * not against forgery; sum is that of what came before, or 0. The same octets
+ * in other pieces give another sum. */
+uint64_t digest_quick(uint64_t sum, const void *octets, size_t n);
 
 #endif

@@ -21,6 +21,7 @@ rc_name(enum rc rc)
 	    [RC_LIMIT] = "limit",
 	    [RC_NOMEM] = "no-memory",
 	    [RC_IO] = "io",
+	    [RC_UNFINISHED] = "unfinished",
 	    [RC_BUG] = "bug",
 	};
 

@@ -11,22 +11,23 @@
 
 enum rc {
 	RC_OK,
-	RC_EOF,     /* the other side is gone */
-	RC_TIMEOUT, /* a deadline has passed */
-	RC_TOOLONG, /* a line or a name is longer than its bound */
-	RC_SYNTAX,  /* an argument is missing, superfluous or malformed */
-	RC_UNKNOWN, /* no such command */
-	RC_STATE,   /* a known command at the wrong time */
-	RC_NOSUCH,  /* no such message, mailbox or file */
-	RC_DELETED, /* the message is marked as deleted */
-	RC_DENIED,  /* not allowed */
-	RC_BUSY,    /* somebody else holds a lock */
-	RC_CHANGED, /* another program rewrote the maildrop */
-	RC_CORRUPT, /* the file is not of the expected form */
-	RC_LIMIT,   /* a limit of ours is reached */
-	RC_NOMEM,   /* out of memory */
-	RC_IO,      /* a system call failed; errno says why */
-	RC_BUG,     /* the other process broke the protocol between us */
+	RC_EOF,        /* the other side is gone */
+	RC_TIMEOUT,    /* a deadline has passed */
+	RC_TOOLONG,    /* a line or a name is longer than its bound */
+	RC_SYNTAX,     /* an argument is missing, superfluous or malformed */
+	RC_UNKNOWN,    /* no such command */
+	RC_STATE,      /* a known command at the wrong time */
+	RC_NOSUCH,     /* no such message, mailbox or file */
+	RC_DELETED,    /* the message is marked as deleted */
+	RC_DENIED,     /* not allowed */
+	RC_BUSY,       /* somebody else holds a lock */
+	RC_CHANGED,    /* another program rewrote the maildrop */
+	RC_CORRUPT,    /* the file is not of the expected form */
+	RC_LIMIT,      /* a limit of ours is reached */
+	RC_NOMEM,      /* out of memory */
+	RC_IO,         /* a system call failed; errno says why */
+	RC_UNFINISHED, /* a deletion is decided but not done yet */
+	RC_BUG,        /* the other process broke the protocol between us */
 	RC_COUNT
 };
 

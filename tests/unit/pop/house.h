@@ -12,6 +12,7 @@
 #include <setjmp.h>
 #include <cmocka.h>
 /* clang-format on */
+#include "../priv/fault.h"
 #include "pop/dialect.h"
 #include "priv/broker.h"
 #include "priv/peer.h"
@@ -43,7 +44,10 @@ static struct {
 	uid_t uid;
 	gid_t gid;
 	const struct dialect *dialect;
-	unsigned port, login_s, idle_s, lock_s;
+	unsigned port, login_s, idle_s, lock_s, supersede_s;
+	unsigned strict_lock;
+	long fault_call; /* a system call that fails in the broker; 0: none */
+	int fault_why;
 	int passwd_fd, spool_fd, state_fd;
 	int log_fd; /* what all of them wrote for the log, and to descriptor 2
 		     */
@@ -207,6 +211,7 @@ house_fresh(void **state)
 	house.gid = geteuid() == 0 ? HOUSE_UID : getegid();
 	house.spool_gid = CRED_NO_GROUP;
 	house.login_s = house.idle_s = 30;
+	house.supersede_s = 120;
 	memcpy(house.top, "/tmp/in.popd-house.XXXXXX", 26);
 	if (mkdtemp(house.top) == NULL || chmod(house.top, 0755) != 0)
 		return -1;
@@ -255,6 +260,7 @@ static inline void __attribute__((noreturn)) house_serve(int client)
 	    .port = house.port,
 	    .login_s = house.login_s,
 	    .idle_s = house.idle_s,
+	    .supersede_s = house.supersede_s,
 	    .host = "test.example"};
 	struct broker_config b = {.spool_dir = house.spool,
 	    .spool_dirfd = house.spool_fd,
@@ -263,6 +269,7 @@ static inline void __attribute__((noreturn)) house_serve(int client)
 	    .state_dirfd = house.state_fd,
 	    .policy = {.min_uid = 1, .passwd_fd = house.passwd_fd},
 	    .lock_timeout_s = house.lock_s,
+	    .strict_lock = house.strict_lock & 1,
 	    .peer = "test"};
 	int pair[2];
 	pid_t session;
@@ -282,6 +289,8 @@ static inline void __attribute__((noreturn)) house_serve(int client)
 	close(pair[1]);
 	close(client);
 	log_open("test", 1);
+	if (house.fault_call != 0)
+		fault_at(house.fault_call, house.fault_why);
 	_exit(broker_run(&b, pair[0], session));
 }
 
@@ -393,6 +402,41 @@ asks(const struct guest *g, const char *command, const char *answer)
 	say(g, command);
 	say(g, "\r\n");
 	assert_string_equal(hear_n(g, strlen(answer)), answer);
+}
+
+/* ANOTHERS - why a mailbox is in use, as ageless leaves it. */
+#define ANOTHERS "another session has had it for N seconds\r\n"
+
+/* ageless - text, with N for the seconds that a session had the mailbox, which
+ * are few. Static storage. */
+static inline const char *
+ageless(const char *text)
+{
+	static const char since[] = "another session has had it for ";
+	static char out[8192];
+	const char *at;
+	size_t n = 0;
+
+	while ((at = strstr(text, since)) != NULL) {
+		unsigned s;
+		int used = 0;
+
+		at += sizeof(since) - 1;
+		assert_true((size_t)(at - text) + n < sizeof(out) - 64);
+		memcpy(out + n, text, (size_t)(at - text));
+		n += (size_t)(at - text);
+		assert_int_equal(sscanf(at, "%u%n", &s, &used), 1);
+		assert_true(s >= 1 && s < 60);
+		text = at + used;
+		at = s == 1 ? " second\r\n" : " seconds\r\n";
+		assert_int_equal(strncmp(text, at, strlen(at)), 0);
+		text += strlen(at);
+		memcpy(out + n, "N seconds\r\n", 11);
+		n += 11;
+	}
+	assert_true(strlen(text) + n < sizeof(out));
+	memcpy(out + n, text, strlen(text) + 1);
+	return out;
 }
 
 /* closes - nothing more comes, and the connection is closed. */

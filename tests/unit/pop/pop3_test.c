@@ -321,6 +321,31 @@ last_is_the_highest_accessed(void **state)
 		    "+OK maildrop has 3 messages (72 octets)\r\n+OK 0\r\n");
 }
 
+/* ... which a lower one accessed later does not lower. */
+static void
+last_does_not_fall(void **state)
+{
+	static const char *const ways[] = {"RETR", "DELE", "TOP"};
+	struct talk t;
+	size_t n;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		char text[128], wanted[] = "\r\n+OK 3\r\n";
+		const char *zeros = i == 2 ? " 0" : "";
+
+		snprintf(text, sizeof(text), "%s%s 3%s\r\n%s 1%s\r\nLAST\r\n",
+		    LOGIN, ways[i], zeros, ways[i], zeros);
+		talk_start(&t);
+		say(&t, text);
+		shutdown(t.fd, SHUT_WR);
+		text[0] = '\0';
+		assert_non_null(strstr(hear_all(&t, &n), wanted));
+		talk_end(&t);
+		talk_forget(&t);
+	}
+}
+
 /* Section 6: only QUIT deletes. */
 static void
 without_quit_nothing_is_deleted(void **state)
@@ -368,6 +393,37 @@ quit_without_the_lock_deletes_nothing(void **state)
 	assert_mbox(all_three);
 	script.lock = RC_DENIED;
 	quit_fails("-ERR [SYS/PERM]");
+	assert_mbox(all_three);
+}
+
+/* RFC 1939 section 6: -ERR says that something was not removed; ours, that
+ * nothing was, or that it will be. */
+static void
+quit_says_what_has_become_of_the_deletion(void **state)
+{
+	static const struct {
+		enum rc update;
+		const char *answer;
+	} cases[] = {
+	    {RC_IO, "-ERR [SYS/TEMP] the server failed, nothing was deleted"},
+	    {RC_NOMEM,
+		"-ERR [SYS/TEMP] the server failed, nothing was deleted"},
+	    {RC_CHANGED,
+		"-ERR [SYS/TEMP] another program changed the maildrop, "
+		"nothing was deleted"},
+	    {RC_UNFINISHED, "-ERR [SYS/TEMP] the deletion was cut short, the "
+			    "next login finishes it"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		script.update = cases[i].update;
+		quit_fails(cases[i].answer);
+		assert_mbox(all_three);
+	}
+	/* No journal where one is needed. */
+	script.update = RC_OK;
+	script.no_journal = 1;
+	quit_fails("-ERR [SYS/TEMP] the server failed, nothing was deleted");
 	assert_mbox(all_three);
 }
 
@@ -453,6 +509,54 @@ nothing_of_a_changed_maildrop_is_served(void **state)
 	a_changed_maildrop_closes("QUIT\r\n");
 }
 
+/* While a message is being sent: nothing of what is there instead gets out, and
+ * no end of the message, so that no client takes it for whole. */
+static void
+a_message_that_changes_under_way_breaks_off(void **state)
+{
+	static char big[4 << 20], got[8 << 20];
+	static const char from[] = "From a Thu Jan  1 00:00:00 2026\n\n";
+	struct timespec times[2];
+	struct stat st;
+	struct talk t;
+	size_t n = 0;
+	ssize_t more;
+	int fd;
+
+	(void)state;
+	memset(big, 'm', sizeof(big) - 1);
+	memcpy(big, from, sizeof(from) - 1);
+	big[sizeof(big) - 2] = '\n';
+	put_mbox(big);
+	talk_start(&t);
+	say(&t, LOGIN "RETR 1\r\nNOOP\r\n");
+	for (unsigned i = 0; i < 5; i++)
+		(void)hear(&t);
+	usleep(50000); /* until the session can write no more */
+	/* The same size, and mtime put back. */
+	assert_int_equal(stat(talk_mbox, &st), 0);
+	memset(big + sizeof(from) - 1, 'w', sizeof(big) - sizeof(from) - 1);
+	fd = open(talk_mbox, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, big, sizeof(big) - 1), sizeof(big) - 1);
+	times[0] = st.st_atim;
+	times[1] = st.st_mtim;
+	assert_int_equal(futimens(fd, times), 0);
+	close(fd);
+	while ((more = read(t.fd, got + n, sizeof(got) - n)) > 0)
+		n += (size_t)more;
+	assert_true(n < sizeof(big) - 1);
+	for (size_t i = 0; i < n; i++) {
+		if (got[i] != 'm')
+			fail_msg("octet %zu of %zu is %d", i, n, got[i]);
+	}
+	talk_end(&t);
+	assert_non_null(
+	    strstr(talk_file(t.log), "why=\"maildrop-unreadable\""));
+	assert_non_null(strstr(talk_file(t.log), "retrieved=0 "));
+	talk_forget(&t);
+}
+
 /* -- logins that fail behind the password -- */
 
 static void
@@ -474,10 +578,28 @@ static void
 why_the_maildrop_cannot_be_had(void **state)
 {
 	static const char wrong[] = "USER anna\r\nPASS falsch\r\n";
+	static const struct {
+		unsigned s;
+		const char *text;
+	} ages[] = {{0, "it is locked by a delivery or another program"},
+	    {1, "another session has had it for 1 second"},
+	    {2, "another session has had it for 2 seconds"},
+	    {119, "another session has had it for 119 seconds"},
+	    {120, "another session has had it for 2 minutes"},
+	    {179, "another session has had it for 2 minutes"},
+	    {7199, "another session has had it for 119 minutes"},
+	    {7200, "another session has had it for 2 hours"},
+	    {UINT32_MAX, "another session has had it for 1193046 hours"}};
+	char text[128];
 
 	(void)state;
 	script.open = RC_BUSY;
-	an_open_that_fails_closes("", "-ERR [IN-USE]");
+	for (size_t i = 0; i < sizeof(ages) / sizeof(ages[0]); i++) {
+		snprintf(text, sizeof(text),
+		    "-ERR [IN-USE] maildrop is in use, %s\r\n", ages[i].text);
+		script.busy_s = ages[i].s;
+		an_open_that_fails_closes("", text);
+	}
 	an_open_that_fails_closes(wrong, "-ERR [IN-USE]");
 	script.open = RC_DENIED;
 	an_open_that_fails_closes("", "-ERR [SYS/PERM]");
@@ -555,6 +677,13 @@ top_sends_so_many_lines(void **state)
 	}
 	assert_non_null(
 	    strstr(converse(LOGIN "TOP 2 1\r\n"), "two\r\n\r\n..\r\n.\r\n"));
+	/* With CRLF on the disk the blank line is a CR; others are not. */
+	put_mbox("From a Thu Jan  1 00:00:00 2026\r\nSubject: one\r\n\r \r\n"
+		 "\r\n1\r\n\r\n2\r\n\r\n");
+	assert_non_null(strstr(converse(LOGIN "TOP 1 0\r\n"),
+	    "follows\r\nSubject: one\r\n\r \r\n\r\n.\r\n"));
+	assert_non_null(
+	    strstr(converse(LOGIN "TOP 1 2\r\n"), "\r \r\n\r\n1\r\n\r\n.\r\n"));
 }
 
 /* Section 7, UIDL: 1 to 70 printable octets, one id for one message, the same
@@ -694,13 +823,16 @@ main(void)
 	    FRESH(lines_that_are_none),
 	    FRESH(a_deleted_message_is_no_more),
 	    FRESH(last_is_the_highest_accessed),
+	    FRESH(last_does_not_fall),
 	    FRESH(without_quit_nothing_is_deleted),
 	    FRESH(quit_without_the_lock_deletes_nothing),
+	    FRESH(quit_says_what_has_become_of_the_deletion),
 	    FRESH(quit_that_cannot_write_deletes_nothing),
 	    FRESH(quit_without_marks_needs_no_lock),
 	    FRESH(quit_is_good_when_only_the_unlocking_fails),
 	    FRESH(mail_that_came_meanwhile_stays),
 	    FRESH(nothing_of_a_changed_maildrop_is_served),
+	    FRESH(a_message_that_changes_under_way_breaks_off),
 	    FRESH(why_the_maildrop_cannot_be_had),
 	    FRESH(an_absent_or_empty_maildrop_is_served),
 	    FRESH(capa_is_the_same_in_every_state),

@@ -40,7 +40,8 @@ it_greets_and_says_goodbye(void **state)
 	assert_int_equal(t.status, EX_OK);
 	assert_true(logged(&t, "LOG event=end why=\"quit\" dialect=pop3 "
 			       "retrieved=0 octets=0 deleted=0 left=0\n"));
-	assert_string_equal(talk_file(t.asked), "<"); /* nothing but LOG */
+	assert_int_equal(talk_file(t.asked)[0], '0' + MSG_LOG);
+	assert_int_equal(talk_file(t.asked)[1], '\0'); /* nothing else */
 	talk_forget(&t);
 }
 
@@ -302,6 +303,11 @@ a_broker_that_dies_when_asked_ends_it(void **state)
 	assert_non_null(
 	    strstr(converse(LOGIN "DELE 1\r\nQUIT\r\n"), "deleted\r\n-ERR"));
 	assert_mbox(MSG_1 MSG_2 MSG_3);
+	/* It may have begun. */
+	script.dies_at = MSG_UPDATE;
+	assert_non_null(strstr(converse(LOGIN "DELE 1\r\nQUIT\r\n"),
+	    "deleted\r\n-ERR [SYS/TEMP] the deletion was cut short, the next "
+	    "login finishes it\r\n"));
 }
 
 static void
@@ -375,6 +381,210 @@ every_reply_leaves_before_the_next_wait(void **state)
 	talk_forget(&t);
 }
 
+/* RFC 1939 section 6: whoever is told to leave does not enter UPDATE. */
+static void
+an_idle_session_makes_way(void **state)
+{
+	struct talk t;
+	int64_t ms;
+	size_t n;
+
+	(void)state;
+	script.keeps_end = 1;
+	for (unsigned supersede_s = 0; supersede_s < 2; supersede_s++) {
+		script.config.supersede_s = supersede_s;
+		log_in(&t);
+		say(&t, "DELE 1\r\n");
+		assert_string_equal(hear(&t), "+OK message 1 deleted\r\n");
+		say(&t, "QU"); /* no command yet */
+		taken(&t);
+		usleep(supersede_s * 1100000);
+		ms = io_now_ms();
+		assert_int_equal(
+		    msg_send(t.broker_end, MSG_LEAVE, NULL, NULL, 0), RC_OK);
+		assert_string_equal(hear_all(&t, &n), "");
+		assert_true(io_now_ms() - ms < 900);
+		talk_end(&t);
+		assert_int_equal(t.status, EX_OK);
+		assert_true(logged(&t, "why=\"superseded\" dialect=pop3"));
+		assert_true(logged(&t, "deleted=0 left=3"));
+		assert_null(strchr(talk_file(t.asked), '0' + MSG_LOCK));
+		assert_null(strchr(talk_file(t.asked), '0' + MSG_UPDATE));
+		talk_forget(&t);
+		assert_mbox(MSG_1 MSG_2 MSG_3);
+	}
+}
+
+/* One that has said something lately stays, however often it is told; so does
+ * one that has not had its answer yet. */
+static void
+a_session_at_work_stays(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	script.keeps_end = 1;
+	script.config.supersede_s = 1;
+	log_in(&t);
+	for (unsigned i = 0; i < 8; i++) {
+		usleep(250000);
+		assert_int_equal(
+		    msg_send(t.broker_end, MSG_LEAVE, NULL, NULL, 0), RC_OK);
+		usleep(250000);
+		say(&t, "NOOP\r\n");
+		assert_string_equal(hear(&t), "+OK\r\n");
+	}
+	say(&t, "QUIT\r\n");
+	assert_int_equal(hear(&t)[0], '+');
+	talk_end(&t);
+	assert_true(logged(&t, "why=\"quit\""));
+	talk_forget(&t);
+}
+
+/* A client that does not read what it asked for is slow, not idle. */
+static void
+a_session_in_the_middle_of_a_message_stays(void **state)
+{
+	static char big[8 << 20];
+	static const char from[] = "From a Thu Jan  1 00:00:00 2026\n\n";
+	struct talk t;
+	size_t n;
+
+	(void)state;
+	memset(big, 'm', sizeof(big) - 1);
+	memcpy(big, from, sizeof(from) - 1);
+	for (size_t i = sizeof(from); i < sizeof(big) - 1; i += 70)
+		big[i] = '\n';
+	put_mbox(big);
+	script.keeps_end = 1;
+	script.config.supersede_s = 1;
+	talk_start(&t);
+	say(&t, LOGIN "RETR 1\r\nNOOP\r\n");
+	for (unsigned i = 0; i < 10; i++)
+		(void)hear(&t);
+	usleep(1300000);
+	assert_int_equal(
+	    msg_send(t.broker_end, MSG_LEAVE, NULL, NULL, 0), RC_OK);
+	usleep(300000);
+	while (strcmp(hear(&t), ".\r\n") != 0)
+		continue;
+	assert_string_equal(hear(&t), "+OK\r\n");
+	say(&t, "QUIT\r\n");
+	assert_int_equal(hear_all(&t, &n)[0], '+');
+	talk_end(&t);
+	assert_true(logged(&t, "why=\"quit\""));
+	talk_forget(&t);
+}
+
+/* Told in the middle of a question to the broker: that is work as well. */
+static void
+a_session_that_asks_stays(void **state)
+{
+	static const enum msg_type types[] = {
+	    MSG_AUTHENTICATE, MSG_OPEN, MSG_UNLOCK, MSG_LOCK, MSG_UPDATE};
+
+	(void)state;
+	script.config.supersede_s = 0;
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		put_mbox(MSG_1 MSG_2 MSG_3);
+		script.leave_at = types[i];
+		assert_non_null(strstr(converse(LOGIN "DELE 1\r\nQUIT\r\n"),
+		    "signing off (2 messages left)\r\n"));
+		assert_mbox(MSG_2 MSG_3);
+	}
+}
+
+/* What the session asks for, and in which order: no lock is held while the
+ * client thinks. */
+static void
+every_lock_is_given_up_again(void **state)
+{
+	static const enum msg_type wanted[] = {MSG_AUTHENTICATE, MSG_OPEN,
+	    MSG_UNLOCK, MSG_LOCK, MSG_UPDATE, MSG_UNLOCK, MSG_LOG, 0};
+	const char *asked;
+	struct talk t;
+	size_t n;
+
+	(void)state;
+	log_in(&t);
+	say(&t, "STAT\r\nRETR 1\r\nUIDL\r\nDELE 1\r\nQUIT\r\n");
+	(void)hear_all(&t, &n);
+	talk_end(&t);
+	asked = talk_file(t.asked);
+	for (size_t i = 0; wanted[i] != 0; i++)
+		assert_int_equal(asked[i], '0' + wanted[i]);
+	assert_int_equal(strlen(asked), sizeof(wanted) / sizeof(wanted[0]) - 1);
+	talk_forget(&t);
+	/* After an update that failed, too. */
+	put_mbox(MSG_1 MSG_2 MSG_3);
+	script.update = RC_IO;
+	log_in(&t);
+	say(&t, "DELE 1\r\nQUIT\r\n");
+	(void)hear_all(&t, &n);
+	talk_end(&t);
+	asked = talk_file(t.asked);
+	for (size_t i = 0; wanted[i] != 0; i++)
+		assert_int_equal(asked[i], '0' + wanted[i]);
+	talk_forget(&t);
+}
+
+/* sysexits(3): a client that cannot be read from is not one that has gone. */
+static void
+a_client_that_cannot_be_read_from(void **state)
+{
+	struct talk t;
+	size_t n;
+
+	(void)state;
+	script.in_path = "/";
+	talk_start(&t);
+	assert_string_equal(hear(&t), greeting);
+	assert_string_equal(hear_all(&t, &n), "");
+	talk_end(&t);
+	assert_int_equal(t.status, EX_IOERR);
+	talk_forget(&t);
+}
+
+/* After a login the password is nowhere in the session's memory; not even when
+ * it was refused, or came in one octet at a time. */
+static void
+the_secret_is_forgotten(void **state)
+{
+	static const char one[] = LOGIN;
+	struct talk t;
+
+	(void)state;
+	log_in(&t);
+	talk_end(&t);
+	assert_int_equal(t.status, EX_OK);
+	talk_forget(&t);
+	talk_start(&t);
+	for (size_t i = 0; i < sizeof(one) - 1; i++) {
+		say_n(&t, one + i, 1);
+		taken(&t);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		(void)hear(&t);
+	talk_end(&t);
+	assert_int_equal(t.status, EX_OK);
+	talk_forget(&t);
+	talk_start(&t);
+	say(&t, "USER bea\r\nPASS geheim\r\n");
+	for (unsigned i = 0; i < 3; i++)
+		(void)hear(&t);
+	talk_end(&t);
+	assert_int_equal(t.status, EX_OK);
+	talk_forget(&t);
+	/* This can fail: a name is not wiped. */
+	talk_start(&t);
+	say(&t, "USER geheim\r\n");
+	for (unsigned i = 0; i < 2; i++)
+		(void)hear(&t);
+	talk_end(&t);
+	assert_int_equal(t.status, TALK_LEAK);
+	talk_forget(&t);
+}
+
 int
 main(void)
 {
@@ -395,6 +605,13 @@ main(void)
 	    FRESH(a_client_that_vanishes_in_the_middle_of_a_message),
 	    FRESH(the_dialogue_masks_secrets),
 	    FRESH(every_reply_leaves_before_the_next_wait),
+	    FRESH(an_idle_session_makes_way),
+	    FRESH(a_session_at_work_stays),
+	    FRESH(a_session_in_the_middle_of_a_message_stays),
+	    FRESH(a_session_that_asks_stays),
+	    FRESH(every_lock_is_given_up_again),
+	    FRESH(a_client_that_cannot_be_read_from),
+	    FRESH(the_secret_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, make_talk_dir, remove_talk_dir);

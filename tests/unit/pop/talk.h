@@ -1,5 +1,7 @@
 /* talk - for session_test and pop3_test: a session in a child, a broker that
- * only says what the case wants in another, and the test as the client. */
+ * only says what the case wants in another, and the test as the client. That
+ * broker keeps no state file: the list of what stays goes into a journal of its
+ * own, which nobody sees. */
 #ifndef TESTS_UNIT_POP_TALK_H
 #define TESTS_UNIT_POP_TALK_H
 
@@ -13,6 +15,7 @@
 #include "pop/dialect.h"
 #include "priv/msg.h"
 #include "priv/peer.h"
+#include "store/journal.h"
 #include "sys/io.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -34,10 +37,16 @@
  * with "geheim" and has her mailbox. */
 static struct script {
 	enum rc open, lock;
+	enum rc update;         /* RC_OK: does it */
 	enum rc unlock;         /* the second, behind UPDATE */
+	unsigned busy_s;        /* for RC_BUSY of OPEN */
+	unsigned no_journal;    /* LOCK comes without one */
 	unsigned open_flags;    /* of the mailbox */
 	enum msg_type dies_at;  /* ends instead of answering that */
 	enum msg_type grows_at; /* new mail arrives before that answer */
+	enum msg_type leave_at; /* MSG_LEAVE precedes that answer */
+	const char *in_path;    /* what the session reads instead */
+	unsigned keeps_end;     /* talk.broker_end is the broker's, too */
 	struct session_config config;
 } script;
 
@@ -49,6 +58,7 @@ struct talk {
 	int fd;
 	int log;   /* what the session logged, and on descriptor 2 */
 	int asked; /* one octet for each request, its type */
+	int broker_end;
 	pid_t session, broker;
 	int status; /* what session_run returned */
 };
@@ -65,6 +75,39 @@ talk_grow(void)
 	if (n < 0)
 		abort();
 	close(fd);
+}
+
+/* What the broker has open. */
+static int talk_fd = -1, talk_journal = -1;
+
+/* talk_update - what UPDATE asks for. */
+static inline enum rc
+talk_update(struct buf *b)
+{
+	struct order order;
+	enum rc rc = order_get(b, &order);
+
+	if (rc != RC_OK || script.update != RC_OK)
+		return rc != RC_OK ? rc : script.update;
+	return journal_run(talk_journal, talk_fd, &order);
+}
+
+/* talk_open - the mailbox anew. */
+static inline enum rc
+talk_open(void)
+{
+	unsigned finished;
+
+	if (script.open != RC_OK)
+		return script.open;
+	if (talk_fd >= 0)
+		close(talk_fd);
+	talk_fd = open(talk_mbox, (int)script.open_flags | O_CLOEXEC);
+	if (talk_fd >= 0 && talk_journal < 0 && !script.no_journal) {
+		talk_journal = memfd_create("journal", MFD_CLOEXEC);
+		return journal_recover(talk_journal, talk_fd, &finished);
+	}
+	return RC_OK;
 }
 
 /* talk_answer - the answer to one request. */
@@ -84,12 +127,40 @@ talk_answer(uint32_t type, struct buf *b)
 			   ? RC_OK
 			   : RC_DENIED;
 	case MSG_OPEN:
-		return script.open;
+		return talk_open();
 	case MSG_LOCK:
 		return script.lock;
+	case MSG_UPDATE:
+		return talk_update(b);
 	default:
 		return unlocks++ == 0 ? RC_OK : script.unlock;
 	}
+}
+
+/* talk_respond - says so, with what belongs to the answer. */
+static inline enum rc
+talk_respond(int fd, uint32_t type, struct buf *b, enum rc rc)
+{
+	int pass = -1;
+
+	b->len = b->pos = 0;
+	if (buf_put_u32(b, rc) != RC_OK ||
+	    buf_put_u32(b, rc == RC_IO ? EIO : 0) != RC_OK)
+		return RC_BUG;
+	if (type == MSG_OPEN && rc == RC_OK) {
+		pass = talk_fd;
+		if (buf_put_u32(b, pass >= 0) != RC_OK ||
+		    buf_put_u32(b, 0) != RC_OK || buf_put_u32(b, 0) != RC_OK)
+			return RC_BUG;
+	} else if (type == MSG_OPEN && rc == RC_BUSY) {
+		if (buf_put_u32(b, script.busy_s) != RC_OK)
+			return RC_BUG;
+	} else if (type == MSG_LOCK && rc == RC_OK) {
+		pass = talk_journal;
+		if (buf_put_u32(b, pass >= 0) != RC_OK)
+			return RC_BUG;
+	}
+	return msg_send(fd, (enum msg_type)(type + 1), b, &pass, pass >= 0);
 }
 
 static inline void
@@ -106,8 +177,6 @@ talk_serve(int fd, int log, int asked)
 	buf_init(&b, room, sizeof(room));
 	while (msg_receive(fd, &type, &b, fds, &nfds) == RC_OK) {
 		char kind = (char)('0' + type);
-		int mbox = -1;
-		enum rc rc;
 
 		if (write(asked, &kind, 1) != 1 || type == script.dies_at)
 			return;
@@ -118,34 +187,45 @@ talk_serve(int fd, int log, int asked)
 		}
 		if (type == script.grows_at)
 			talk_grow();
-		rc = talk_answer(type, &b);
-		if (type == MSG_OPEN && rc == RC_OK)
-			mbox =
-			    open(talk_mbox, (int)script.open_flags | O_CLOEXEC);
-		b.len = b.pos = 0;
-		if (buf_put_u32(&b, rc) != RC_OK ||
-		    buf_put_u32(&b, rc == RC_IO ? EIO : 0) != RC_OK)
+		if (type == script.leave_at &&
+		    msg_send(fd, MSG_LEAVE, NULL, NULL, 0) != RC_OK)
 			return;
-		if (type == MSG_OPEN && rc == RC_OK &&
-		    (buf_put_u32(&b, mbox >= 0) != RC_OK ||
-			buf_put_u32(&b, 0) != RC_OK ||
-			buf_put_u32(&b, 0) != RC_OK))
+		if (talk_respond(fd, type, &b, talk_answer(type, &b)) != RC_OK)
 			return;
-		if (msg_send(fd, (enum msg_type)(type + 1), &b, &mbox,
-			mbox >= 0) != RC_OK)
-			return;
-		if (mbox >= 0)
-			close(mbox);
 	}
 }
 
 static struct session talk_session;
 
+/* The secret that sessions here are told, each octet plus one, so that it does
+ * not lie about as itself. */
+static const char talk_secret[] = "hfifjn";
+
+/* talk_finds - whether the secret is in n octets of memory. */
+static inline unsigned
+talk_finds(const char *octets, size_t n)
+{
+	const size_t len = sizeof(talk_secret) - 1;
+
+	for (size_t i = 0; i + len <= n; i++) {
+		size_t j = 0;
+
+		while (j < len && octets[i + j] + 1 == talk_secret[j])
+			j++;
+		if (j == len)
+			return 1;
+	}
+	return 0;
+}
+
+/* TALK_LEAK - what a session returns that still knows the secret. */
+enum { TALK_LEAK = 97 };
+
 /* talk_start - greets nobody yet; read for that. */
 static inline void
 talk_start(struct talk *t)
 {
-	int client[2], pair[2];
+	int client[2], pair[2], status;
 
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, client), 0);
@@ -174,12 +254,20 @@ talk_start(struct talk *t)
 		config.in_fd = config.out_fd = client[1];
 		config.broker_fd = pair[0];
 		config.dialect = &pop3_dialect;
-		_exit(session_run(&talk_session, &config));
+		if (script.in_path != NULL)
+			config.in_fd = open(script.in_path, O_RDONLY);
+		status = session_run(&talk_session, &config);
+		if (talk_finds(
+			(const char *)&talk_session, sizeof(talk_session)))
+			status = TALK_LEAK;
+		_exit(status);
 	}
 	assert_true(t->broker > 0 && t->session > 0);
 	close(client[1]);
 	close(pair[0]);
-	close(pair[1]);
+	t->broker_end = pair[1];
+	if (!script.keeps_end)
+		close(pair[1]);
 	t->fd = client[0];
 }
 
@@ -259,6 +347,8 @@ talk_end(struct talk *t)
 	assert_int_equal(waitpid(t->session, &status, 0), t->session);
 	assert_true(WIFEXITED(status));
 	t->status = WEXITSTATUS(status);
+	if (script.keeps_end)
+		close(t->broker_end);
 	assert_int_equal(waitpid(t->broker, NULL, 0), t->broker);
 }
 
@@ -330,7 +420,10 @@ fresh(void **state)
 {
 	(void)state;
 	script = (struct script){.open_flags = O_RDWR,
-	    .config = {.login_s = 30, .idle_s = 30, .host = "test.example"}};
+	    .config = {.login_s = 30,
+		.idle_s = 30,
+		.supersede_s = 120,
+		.host = "test.example"}};
 	put_mbox(MSG_1 MSG_2 MSG_3);
 	return 0;
 }

@@ -1,247 +1,6 @@
-/* broker - a broker of its own for each case, in a child, over a spool and a
- * state directory of their own; the test plays the session, well-behaved and
- * not. As root the broker becomes a user without a name of the system's. */
-/* clang-format off */
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
-/* clang-format on */
-#include "priv/broker.h"
-#include "priv/client.h"
-#include "priv/msg.h"
-#include "priv/peer.h"
-#include "sys/io.h"
-#include "sys/log.h"
-#include <crypt.h>
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <sysexits.h>
-#include <unistd.h>
-
-enum { SOMEBODY = 12345 };
-
-static char top[64]; /* our directory */
-static int spool_fd, state_fd, passwd_fd;
-static uid_t uid;
-static gid_t gid;
-
-/* run - one broker. */
-struct run {
-	pid_t pid;
-	int fd;  /* the session's end */
-	int log; /* what it wrote to descriptor 2 */
-};
-
-/* options of the next broker; set_up gives the defaults. */
-static struct broker_config config;
-static int session_status; /* of the session process, as waitpid says */
-
-static void
-write_passwd(void)
-{
-	const char *hash = crypt("geheim", "$5$rounds=1000$abcdefgh");
-
-	passwd_fd = memfd_create("passwd", MFD_CLOEXEC);
-	assert_true(passwd_fd >= 0 && hash != NULL);
-	assert_true(dprintf(passwd_fd,
-			"anna:%s:%u:%u::/:\nroot:%s:0:0::/:\n"
-			"other:%s:54321:54321::/:\n",
-			hash, (unsigned)uid, (unsigned)gid, hash, hash) > 0);
-}
-
-static int
-make_dirs(void **state)
-{
-	(void)state;
-	uid = geteuid() == 0 ? SOMEBODY : geteuid();
-	gid = geteuid() == 0 ? SOMEBODY : getegid();
-	memcpy(top, "/tmp/in.popd-broker.XXXXXX", 27);
-	if (mkdtemp(top) == NULL || chmod(top, 0755) != 0 || chdir(top) != 0 ||
-	    mkdir("spool", 0755) != 0 || mkdir("state", 0711) != 0)
-		return -1;
-	if (geteuid() == 0 && chown("spool", uid, gid) != 0)
-		return -1;
-	spool_fd = open("spool", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	state_fd = open("state", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	write_passwd();
-	return spool_fd >= 0 && state_fd >= 0 ? 0 : -1;
-}
-
-/* empty - removes what is in the directory path. */
-static void
-empty(const char *path)
-{
-	DIR *d = opendir(path);
-	const struct dirent *e;
-
-	if (d == NULL)
-		return;
-	while ((e = readdir(d)) != NULL) {
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			if (unlinkat(dirfd(d), e->d_name, 0) != 0)
-				unlinkat(dirfd(d), e->d_name, AT_REMOVEDIR);
-	}
-	closedir(d);
-}
-
-static int
-remove_dirs(void **state)
-{
-	(void)state;
-	empty("spool");
-	empty("state/anna");
-	empty("state");
-	rmdir("spool");
-	rmdir("state");
-	close(spool_fd);
-	close(state_fd);
-	close(passwd_fd);
-	return chdir("/") == 0 && rmdir(top) == 0 ? 0 : -1;
-}
-
-static int
-set_up(void **state)
-{
-	(void)state;
-	empty("spool");
-	empty("state/anna");
-	session_status = 0;
-	config = (struct broker_config){.spool_dir = "spool",
-	    .spool_dirfd = spool_fd,
-	    .spool_gid = CRED_NO_GROUP,
-	    .state_dir = "state",
-	    .state_dirfd = state_fd,
-	    .policy = {.min_uid = 1, .passwd_fd = passwd_fd},
-	    .lock_timeout_s = 1,
-	    .peer = "192.0.2.1"};
-	return 0;
-}
-
-/* be_broker - the child. Its own child is the session process, which only
- * ends, as session_status says. */
-static int
-be_broker(int fd, int log)
-{
-	pid_t session;
-
-	alarm(60);
-	if (dup2(log, 2) < 0)
-		return EX_OSERR;
-	log_open("in.popd", 1);
-	session = fork();
-	if (session == 0) {
-		if (WIFSIGNALED(session_status))
-			raise(WTERMSIG(session_status));
-		_exit(WEXITSTATUS(session_status));
-	}
-	return broker_run(&config, fd, session);
-}
-
-static void
-start(struct run *r)
-{
-	int pair[2];
-
-	assert_int_equal(peer_pair(pair), RC_OK);
-	r->log = memfd_create("log", MFD_CLOEXEC);
-	assert_true(r->log >= 0);
-	r->pid = fork();
-	assert_true(r->pid >= 0);
-	if (r->pid == 0) {
-		close(pair[0]);
-		_exit(be_broker(pair[1], r->log));
-	}
-	close(pair[1]);
-	r->fd = pair[0];
-}
-
-/* finish - the session is gone; what the program would exit with. */
-static int
-finish(struct run *r)
-{
-	int status = -1;
-
-	close(r->fd);
-	assert_int_equal(waitpid(r->pid, &status, 0), r->pid);
-	assert_true(WIFEXITED(status));
-	close(r->log);
-	return WEXITSTATUS(status);
-}
-
-/* logged - how many log lines hold text. */
-static unsigned
-logged(const struct run *r, const char *text)
-{
-	static char all[65536];
-	ssize_t n = pread(r->log, all, sizeof(all) - 1, 0);
-	unsigned found = 0;
-
-	assert_true(n >= 0);
-	all[n] = '\0';
-	for (const char *p = all; (p = strstr(p, text)) != NULL; p++)
-		found++;
-	return found;
-}
-
-static void
-write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	if (geteuid() == 0)
-		assert_int_equal(fchown(fd, uid, gid), 0);
-	close(fd);
-}
-
-static unsigned
-exists(const char *path)
-{
-	struct stat st;
-
-	return lstat(path, &st) == 0;
-}
-
-static const char mail[] = "From a Thu Jan  1 00:00:00 2026\n\nx\n\n";
-
-static void
-log_in(struct run *r)
-{
-	start(r);
-	assert_int_equal(client_authenticate(r->fd, "anna", "geheim"), RC_OK);
-}
-
-/* open_named - OPEN, with what came closed again. */
-static enum rc
-open_named(const struct run *r, const char *mailbox)
-{
-	struct opened o = {-1, -1, 0};
-	enum rc rc = client_open(r->fd, mailbox, &o);
-
-	if (o.mbox_fd >= 0)
-		close(o.mbox_fd);
-	if (o.state_fd >= 0)
-		close(o.state_fd);
-	return rc;
-}
-
-static enum rc
-open_it(const struct run *r)
-{
-	return open_named(r, "");
-}
+/* broker - logins, mailboxes, locks, the log, and a hostile session. UPDATE and
+ * what belongs to it is broker_update_test's. */
+#include "office.h"
 
 static void
 a_session_from_login_to_end(void **state)
@@ -274,7 +33,7 @@ a_session_from_login_to_end(void **state)
 	close(dot);
 	assert_int_equal(client_unlock(r.fd), RC_OK);
 	assert_false(exists("spool/anna.lock"));
-	assert_int_equal(client_lock(r.fd), RC_OK);
+	assert_int_equal(lock(r.fd), RC_OK);
 	assert_true(exists("spool/anna.lock"));
 	assert_int_equal(client_unlock(r.fd), RC_OK);
 	assert_false(exists("spool/anna.lock"));
@@ -307,7 +66,7 @@ an_absent_mailbox_is_an_empty_one(void **state)
 	assert_true(o.state_fd >= 0);
 	close(o.state_fd);
 	assert_int_equal(client_unlock(r.fd), RC_OK);
-	assert_int_equal(client_lock(r.fd), RC_OK);
+	assert_int_equal(lock(r.fd), RC_OK);
 	assert_int_equal(client_unlock(r.fd), RC_OK);
 	assert_false(exists("spool/anna"));
 	assert_false(exists("spool/anna.lock"));
@@ -487,7 +246,7 @@ a_second_session_is_busy_until_the_first_ends(void **state)
 	log_in(&b);
 	assert_int_equal(open_it(&b), RC_BUSY);
 	assert_int_equal(finish(&b), EX_OK);
-	assert_int_equal(client_lock(a.fd), RC_OK);
+	assert_int_equal(lock(a.fd), RC_OK);
 	assert_int_equal(finish(&a), EX_OK);
 	assert_false(exists("spool/anna.lock"));
 	log_in(&b);
@@ -534,27 +293,9 @@ a_replaced_mailbox_has_changed(void **state)
 	assert_int_equal(client_unlock(r.fd), RC_OK);
 	write_file("spool/new", mail);
 	assert_int_equal(rename("spool/new", "spool/anna"), 0);
-	assert_int_equal(client_lock(r.fd), RC_CHANGED);
+	assert_int_equal(lock(r.fd), RC_CHANGED);
 	assert_false(exists("spool/anna.lock"));
 	assert_int_equal(finish(&r), EX_OK);
-}
-
-/* stopped - whether the broker ends within a second, with EX_OK. */
-static unsigned
-stopped(struct run *r)
-{
-	int status;
-
-	for (unsigned i = 0; i < 100; i++) {
-		if (waitpid(r->pid, &status, WNOHANG) == r->pid) {
-			close(r->fd);
-			close(r->log);
-			return WIFEXITED(status) &&
-			       WEXITSTATUS(status) == EX_OK;
-		}
-		usleep(10000);
-	}
-	return 0;
 }
 
 static void
@@ -618,23 +359,24 @@ a_session_that_leaves_ends_the_wait_for_a_lock(void **state)
 	assert_true(io_now_ms() - t < 2000);
 }
 
-/* While the session holds the locks it may be in UPDATE: that is finished. */
+/* With the locks held, too: it is the broker that updates, and an update is
+ * never waiting for anything. Every signal that asks to stop does. */
 static void
-sigterm_waits_for_the_locks(void **state)
+signals_end_it_with_the_locks(void **state)
 {
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
 	struct run r;
 
 	(void)state;
-	write_file("spool/anna", mail);
-	log_in(&r);
-	assert_int_equal(open_it(&r), RC_OK);
-	kill(r.pid, SIGTERM);
-	usleep(200000);
-	assert_true(exists("spool/anna.lock"));
-	assert_int_equal(waitpid(r.pid, NULL, WNOHANG), 0);
-	assert_int_equal(client_unlock(r.fd), RC_OK);
-	assert_true(stopped(&r));
-	assert_false(exists("spool/anna.lock"));
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		write_file("spool/anna", mail);
+		log_in(&r);
+		assert_int_equal(open_it(&r), RC_OK);
+		assert_true(exists("spool/anna.lock"));
+		kill(r.pid, numbers[i]);
+		assert_true(stopped(&r));
+		assert_false(exists("spool/anna.lock"));
+	}
 }
 
 /* RFC 1939 section 13 leaves guessing to the server to slow down. */
@@ -761,40 +503,6 @@ names_and_texts_are_quoted_in_the_log(void **state)
 
 /* -- a hostile session: the broker ends, whatever it is -- */
 
-static const int no_fds[MSG_FDS] = {0, 0};
-
-/* send_raw - one packet: the type, then n octets of body. */
-static void
-send_raw(const struct run *r, uint32_t type, const void *body, size_t n,
-    unsigned nfds)
-{
-	static unsigned char room[16384];
-	struct buf b;
-
-	assert_true(n <= sizeof(room));
-	buf_init(&b, room, sizeof(room));
-	assert_int_equal(buf_put(&b, body, n), RC_OK);
-	assert_int_equal(
-	    msg_send(r->fd, (enum msg_type)type, &b, no_fds, nfds), RC_OK);
-}
-
-/* broke - the broker has ended without an answer, and says whose fault. */
-static void
-broke(struct run *r)
-{
-	unsigned char room[64];
-	int fds[MSG_FDS];
-	struct buf b;
-	unsigned nfds;
-	uint32_t type;
-
-	buf_init(&b, room, sizeof(room));
-	assert_int_equal(msg_receive(r->fd, &type, &b, fds, &nfds), RC_EOF);
-	assert_int_equal(logged(r, "event=end why=bug addr=192.0.2.1\n"), 1);
-	assert_int_equal(finish(r), EX_SOFTWARE);
-	assert_false(exists("spool/anna.lock"));
-}
-
 static void
 hostile(uint32_t type, const void *body, size_t n, unsigned nfds)
 {
@@ -808,8 +516,8 @@ hostile(uint32_t type, const void *body, size_t n, unsigned nfds)
 static void
 unknown_types_end_it(void **state)
 {
-	static const uint32_t types[] = {0, 1, 3, 5, 7, 9, 11, MSG_END, 14, 100,
-	    0x10002, 0x80000002, 0xffffffff};
+	static const uint32_t types[] = {0, 1, 3, 5, 7, 9, 11, 13, 15,
+	    MSG_LEAVE, MSG_END, 100, 0x10002, 0x80000002, 0xffffffff};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
@@ -823,6 +531,7 @@ requests_before_the_login_end_it(void **state)
 	hostile(MSG_OPEN, "\0\0\0\0", 4, 0);
 	hostile(MSG_CLOSE, "", 0, 0);
 	hostile(MSG_LOCK, "", 0, 0);
+	hostile(MSG_UPDATE, "", 0, 0);
 	hostile(MSG_UNLOCK, "", 0, 0);
 }
 
@@ -888,6 +597,8 @@ often(const struct run *r, enum rc (*ask)(int broker_fd), unsigned times)
 		assert_int_equal(ask(r->fd), RC_OK);
 }
 
+static const struct order nothing;
+
 static void
 requests_may_come_so_often_and_no_more(void **state)
 {
@@ -910,7 +621,7 @@ requests_may_come_so_often_and_no_more(void **state)
 	broke(&r);
 	log_in(&r);
 	assert_int_equal(open_it(&r), RC_OK);
-	often(&r, client_lock, OPENS);
+	often(&r, lock, OPENS);
 	send_raw(&r, MSG_LOCK, "", 0, 0);
 	broke(&r);
 	log_in(&r);
@@ -918,26 +629,35 @@ requests_may_come_so_often_and_no_more(void **state)
 	often(&r, client_unlock, 2 * OPENS);
 	send_raw(&r, MSG_UNLOCK, "", 0, 0);
 	broke(&r);
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_OK);
+	for (unsigned i = 0; i < OPENS; i++)
+		assert_int_equal(client_update(r.fd, &nothing), RC_STATE);
+	send_raw(&r, MSG_UPDATE, zeroes, ORDER_OCTETS, 0);
+	broke(&r);
 }
 
 /* Before a mailbox is open, and after CLOSE, nothing can be done with one. */
 static void
 requests_without_a_mailbox_end_it(void **state)
 {
-	static const enum msg_type types[] = {MSG_LOCK, MSG_UNLOCK, MSG_CLOSE};
+	static const enum msg_type types[] = {
+	    MSG_LOCK, MSG_UPDATE, MSG_UNLOCK, MSG_CLOSE};
 	struct run r;
 
 	(void)state;
 	write_file("spool/anna", mail);
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+		size_t n = types[i] == MSG_UPDATE ? ORDER_OCTETS : 0;
+
 		log_in(&r);
-		send_raw(&r, types[i], "", 0, 0);
+		send_raw(&r, types[i], zeroes, n, 0);
 		broke(&r);
 		log_in(&r);
 		assert_int_equal(open_it(&r), RC_OK);
 		assert_int_equal(client_close(r.fd), RC_OK);
 		assert_false(exists("spool/anna.lock"));
-		send_raw(&r, types[i], "", 0, 0);
+		send_raw(&r, types[i], zeroes, n, 0);
 		broke(&r);
 	}
 }
@@ -950,7 +670,10 @@ malformed_requests_after_the_login_end_it(void **state)
 		uint32_t type;
 		const char *octets;
 		size_t n;
-	} opened[] = {{MSG_LOCK, "x", 1}, {MSG_UNLOCK, "\0\0\0\0", 4},
+	} opened[] = {{MSG_UPDATE, "", 0},
+	    {MSG_UPDATE, (const char *)zeroes, ORDER_OCTETS - 1},
+	    {MSG_UPDATE, (const char *)zeroes, ORDER_OCTETS + 1},
+	    {MSG_LOCK, "x", 1}, {MSG_UNLOCK, "\0\0\0\0", 4},
 	    {MSG_CLOSE, "\0", 1}, {MSG_OPEN_ANS, "", 0},
 	    {MSG_LOCK_ANS, "\0\0\0\0\0\0\0\0", 8}, {MSG_OPEN, "\0\0\0\0\0", 5}};
 	struct run r;
@@ -1019,7 +742,7 @@ main(void)
 	    FRESH(sigterm_ends_it_at_once),
 	    FRESH(sigterm_ends_the_wait_for_a_lock),
 	    FRESH(a_session_that_leaves_ends_the_wait_for_a_lock),
-	    FRESH(sigterm_waits_for_the_locks),
+	    FRESH(signals_end_it_with_the_locks),
 	    FRESH(refusals_take_one_two_and_three_seconds),
 	    FRESH(databases_that_cannot_be_read_say_so),
 	    FRESH(without_root_others_are_refused),

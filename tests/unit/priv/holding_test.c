@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SOMEBODY = 12345, GROUP = 54321, OTHER = 23456 };
@@ -207,6 +208,15 @@ lock_type(const char *path)
 	return fcntl(fd, F_GETLK, &l) == 0 ? l.l_type : 99;
 }
 
+/* claim - opens the state file and takes the session lock. */
+static enum rc
+claim(struct holding *h)
+{
+	enum rc rc = holding_open_state(h, state_fd);
+
+	return rc == RC_OK ? holding_claim(h) : rc;
+}
+
 static void
 a_maildrop_from_begin_to_close(void **state)
 {
@@ -220,7 +230,7 @@ a_maildrop_from_begin_to_close(void **state)
 	assert_int_equal(holding_unlock(&h), RC_OK); /* nothing to do */
 	begin(&h, "", CRED_NO_GROUP);
 	assert_int_equal(h.mbox_fd, -1);
-	assert_int_equal(holding_open_state(&h, state_fd), RC_OK);
+	assert_int_equal(claim(&h), RC_OK);
 	assert_int_equal(stat(in_top("state/maildrop"), &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(open_flags(h.state_fd), O_RDWR);
@@ -272,14 +282,14 @@ a_folder_from_begin_to_close(void **state)
 	assert_int_equal(count_fds(), open_before);
 }
 
-/* other_session - what holding_open_state says in a process of its own. */
+/* other_session - what claim says in a process of its own. */
 static int
 other_session(const char *mailbox)
 {
 	struct holding h;
 
 	begin(&h, mailbox, CRED_NO_GROUP);
-	return (int)holding_open_state(&h, state_fd);
+	return (int)claim(&h);
 }
 
 static void
@@ -289,7 +299,7 @@ the_state_file_is_the_session_lock(void **state)
 
 	(void)state;
 	begin(&h, "f", CRED_NO_GROUP);
-	assert_int_equal(holding_open_state(&h, state_fd), RC_OK);
+	assert_int_equal(claim(&h), RC_OK);
 	assert_int_equal(elsewhere(other_session, "f"), RC_BUSY);
 	assert_int_equal(elsewhere(other_session, "~/f"), RC_BUSY);
 	assert_int_equal(elsewhere(other_session, "g"), RC_OK);
@@ -303,6 +313,177 @@ the_state_file_is_the_session_lock(void **state)
 	assert_int_equal(holding_open_state(&h, state_fd), RC_DENIED);
 	assert_int_equal(h.state_fd, -1);
 	assert_int_equal(holding_close(&h), RC_OK);
+}
+
+/* rival - what holding_rival says of mailbox to a process that wants it: for
+ * how long another one has had it, or 200 when it does not name us as the one.
+ */
+static int
+rival(const char *mailbox)
+{
+	struct holding h;
+	unsigned busy_s = 99;
+	pid_t pid;
+
+	begin(&h, mailbox, CRED_NO_GROUP);
+	if (holding_open_state(&h, state_fd) != RC_OK)
+		return 201;
+	pid = holding_rival(&h, &busy_s);
+	return pid == getppid() ? (int)busy_s : 200;
+}
+
+/* write_note - what the state file says of the session lock. */
+static void
+write_note(const struct holding *h, const char *magic, time_t since)
+{
+	unsigned char note[16];
+
+	memcpy(note, magic, 8);
+	for (unsigned i = 0; i < 8; i++)
+		note[8 + i] = (unsigned char)((uint64_t)since >> 8 * i);
+	assert_int_equal(pwrite(h->state_fd, note, 16, STATE_NOTE), 16);
+}
+
+/* Since when another session has the mailbox; what makes no sense is just
+ * now. */
+static void
+the_session_lock_has_an_age(void **state)
+{
+	unsigned char note[24];
+	struct holding h;
+	time_t now;
+	int age;
+
+	(void)state;
+	begin(&h, "f", CRED_NO_GROUP);
+	assert_int_equal(claim(&h), RC_OK);
+	now = time(NULL);
+	age = elsewhere(rival, "f");
+	assert_true(age >= 1 && age < 30);
+	assert_int_equal(pread(h.state_fd, note, sizeof(note), STATE_NOTE), 16);
+	assert_memory_equal(note, "popdsess", 8);
+	write_note(&h, "popdsess", now - 100);
+	age = elsewhere(rival, "f");
+	assert_true(age >= 100 && age < 130);
+	write_note(&h, "popdsess", now + 1000); /* the clock was set back */
+	assert_int_equal(elsewhere(rival, "f"), 1);
+	write_note(&h, "popdsess", (time_t)-1);
+	assert_int_equal(elsewhere(rival, "f"), 1);
+	write_note(&h, "popdsesx", now - 100);
+	assert_int_equal(elsewhere(rival, "f"), 1);
+	write_note(&h, "popdsess", now - 100);
+	assert_int_equal(ftruncate(h.state_fd, 15), 0);
+	assert_int_equal(elsewhere(rival, "f"), 1);
+	assert_int_equal(ftruncate(h.state_fd, 0), 0);
+	assert_int_equal(elsewhere(rival, "f"), 1);
+	assert_int_equal(holding_close(&h), RC_OK);
+	/* Nobody has it. */
+	assert_int_equal(elsewhere(rival, "f"), 200);
+}
+
+/* UPDATE, and where its journal is. */
+static void
+nothing_is_updated_without_the_locks(void **state)
+{
+	const struct order all = {.from = 0, .size = 4, .gap = 4};
+	struct holding h;
+	struct stat st;
+
+	(void)state;
+	begin(&h, "f", CRED_NO_GROUP);
+	assert_int_equal(truncate(in_top("home/f"), 4), 0);
+	assert_int_equal(holding_update(&h, &all), RC_STATE);
+	assert_int_equal(holding_try(&h), RC_OK);
+	assert_int_equal(holding_unlock(&h), RC_OK);
+	assert_int_equal(holding_update(&h, &all), RC_STATE);
+	assert_int_equal(stat(in_top("home/f"), &st), 0);
+	assert_int_equal(st.st_size, 4);
+	assert_int_equal(holding_try(&h), RC_OK);
+	assert_int_equal(holding_update(&h, &all), RC_OK);
+	assert_int_equal(stat(in_top("home/f"), &st), 0);
+	assert_int_equal(st.st_size, 0);
+	assert_int_equal(holding_close(&h), RC_OK);
+	/* To read only: not even then. */
+	assert_int_equal(truncate(in_top("home/f"), 4), 0);
+	assert_int_equal(chmod(in_top("home/f"), 0400), 0);
+	begin(&h, "f", CRED_NO_GROUP);
+	assert_int_equal(holding_try(&h), RC_OK);
+	assert_int_equal(h.lock.shared, 1);
+	assert_int_equal(holding_update(&h, &all), RC_STATE);
+	holding_journal(&h);
+	assert_int_equal(h.journal_fd, -1);
+	assert_int_equal(holding_close(&h), RC_OK);
+}
+
+static void
+a_journal_beside_the_mailbox(void **state)
+{
+	static const char beside[] = "home/.f.in.popd";
+	unsigned finished = 77;
+	struct holding h;
+	struct stat st;
+
+	(void)state;
+	begin(&h, "f", CRED_NO_GROUP);
+	assert_int_equal(holding_try(&h), RC_OK);
+	assert_int_equal(holding_recover(&h, &finished), RC_OK);
+	assert_int_equal(finished, 0);
+	assert_false(exists(beside));
+	holding_journal(&h);
+	assert_true(h.journal_fd >= 0);
+	assert_int_equal(stat(in_top(beside), &st), 0);
+	assert_int_equal(st.st_mode, S_IFREG | 0600);
+	holding_journal(&h); /* one is enough */
+	assert_int_equal(holding_unlock(&h), RC_OK);
+	assert_int_equal(h.journal_fd, -1);
+	assert_false(exists(beside));
+	/* One that another program has put there meanwhile stays. */
+	assert_int_equal(holding_try(&h), RC_OK);
+	holding_journal(&h);
+	assert_int_equal(unlink(in_top(beside)), 0);
+	make_file(beside);
+	assert_int_equal(holding_close(&h), RC_OK);
+	assert_true(exists(beside));
+	assert_int_equal(unlink(in_top(beside)), 0);
+	/* With a state file none is made, nor looked at. */
+	assert_int_equal(symlink("f", in_top(beside)), 0);
+	begin(&h, "f", CRED_NO_GROUP);
+	assert_int_equal(claim(&h), RC_OK);
+	assert_int_equal(holding_try(&h), RC_OK);
+	holding_journal(&h);
+	assert_int_equal(h.journal_fd, -1);
+	assert_int_equal(holding_recover(&h, &finished), RC_OK);
+	assert_int_equal(holding_close(&h), RC_OK);
+	/* What is none of ours is none; nothing else can be made there. */
+	begin(&h, "f", CRED_NO_GROUP);
+	assert_int_equal(holding_try(&h), RC_OK);
+	assert_int_equal(holding_recover(&h, &finished), RC_OK);
+	holding_journal(&h);
+	assert_int_equal(h.journal_fd, -1);
+	assert_int_equal(holding_close(&h), RC_OK);
+	assert_true(exists(beside));
+	assert_int_equal(count_fds(), open_before);
+}
+
+/* A name that leaves no room for the journal's, though for the lock's. */
+static void
+a_name_without_room_for_a_journal(void **state)
+{
+	char name[NAME_MAX + 1], path[NAME_MAX + 16];
+	struct holding h;
+
+	(void)state;
+	for (size_t n = NAME_MAX - 10; n <= NAME_MAX - 5; n++) {
+		memset(name, 'n', n);
+		name[n] = '\0';
+		snprintf(path, sizeof(path), "home/%s", name);
+		make_file(path);
+		begin(&h, name, CRED_NO_GROUP);
+		assert_int_equal(holding_try(&h), RC_OK);
+		holding_journal(&h);
+		assert_int_equal(h.journal_fd >= 0, n + 9 <= NAME_MAX);
+		assert_int_equal(holding_close(&h), RC_OK);
+	}
 }
 
 /* Absent; not a plain file of the user's own; and a mailbox that is busy or
@@ -633,6 +814,10 @@ main(void)
 	    CASE(a_maildrop_from_begin_to_close),
 	    CASE(a_folder_from_begin_to_close),
 	    CASE(the_state_file_is_the_session_lock),
+	    CASE(the_session_lock_has_an_age),
+	    CASE(nothing_is_updated_without_the_locks),
+	    CASE(a_journal_beside_the_mailbox),
+	    CASE(a_name_without_room_for_a_journal),
 	    CASE(what_cannot_be_opened_says_why),
 	    CASE(anothers_file_is_refused),
 	    CASE(a_folder_may_be_read_only),

@@ -3,8 +3,10 @@
 #include "spool.h"
 #include "store/copies.h"
 #include "store/mbox.h"
+#include "store/survivors.h"
 #include "store/uid.h"
 #include "sys/digest.h"
+#include "update.h"
 
 #define FROM "From a@b Mon Jan  1 00:00:00 2024\n"
 #define A FROM "Subject: a\n\none\n\n"
@@ -73,7 +75,8 @@ remove_marked(const struct spool *s, unsigned pattern, const char *more,
 		else
 			memcpy(left.id[left.count++], before.id[i], UID_OCTETS);
 	}
-	assert_int_equal(mbox_update(&d), RC_OK);
+	if (pattern != 0)
+		assert_int_equal(update(&d, d.state_fd), RC_OK);
 	maildrop_close(&d);
 	return left;
 }
@@ -166,11 +169,13 @@ numbers(void **state)
 	assert_memory_equal(ids.id[3], id, UID_OCTETS);
 }
 
-/* No state file: distinct all the same, and an UPDATE is none the worse. */
+/* No state file, and the journal in another: distinct all the same, and an
+ * UPDATE is none the worse. */
 static void
 without_state(void **state)
 {
 	const struct spool *s = *state;
+	int fd = spool_open(s->state, O_RDWR | O_CREAT);
 	struct maildrop d;
 	struct ids with, without;
 
@@ -179,18 +184,23 @@ without_state(void **state)
 	without = open_box(s, &d, 1);
 	assert_memory_equal(&with, &without, sizeof(with));
 	maildrop_delete(&d, 0);
-	assert_int_equal(mbox_update(&d), RC_OK);
+	assert_int_equal(update(&d, fd), RC_OK);
 	maildrop_close(&d);
 	spool_holds(s->box, A LONE A, strlen(A LONE A));
 	assert_int_equal(copies_recorded(-1), 0);
+	assert_int_equal(copies_recorded(fd), 0);
+	close(fd);
 }
 
-/* A state file that takes no write costs the record and nothing else. */
+/* A state file that takes no write costs the record and nothing else, where
+ * the journal has another one. */
 static void
 state_that_fails(void **state)
 {
 	const struct spool *s = *state;
 	struct maildrop d;
+	char journal[90];
+	int fd;
 
 	put_box(s, A A LONE A);
 	assert_int_equal(
@@ -200,7 +210,10 @@ state_that_fails(void **state)
 	assert_int_equal(mbox_identify(&d), RC_OK);
 	maildrop_delete(&d, 0);
 	assert_int_equal(copies_keep(&d), RC_IO);
-	assert_int_equal(mbox_update(&d), RC_OK);
+	snprintf(journal, sizeof(journal), "%s/journal", s->dir);
+	fd = spool_open(journal, O_RDWR | O_CREAT);
+	assert_int_equal(update(&d, fd), RC_OK);
+	close(fd);
 	maildrop_close(&d);
 	spool_holds(s->box, A LONE A, strlen(A LONE A));
 	spool_holds(s->state, "", 0);
@@ -225,7 +238,8 @@ kept_count(const struct spool *s)
 	unsigned char head[16];
 	int fd = spool_open(s->state, O_RDONLY);
 
-	assert_int_equal(read(fd, head, sizeof(head)), sizeof(head));
+	assert_int_equal(
+	    pread(fd, head, sizeof(head), STATE_BODY), sizeof(head));
 	close(fd);
 	return head[12] | (uint32_t)head[13] << 8 | (uint32_t)head[14] << 16 |
 	       (uint32_t)head[15] << 24;
@@ -264,7 +278,7 @@ kept_box(const struct spool *s, struct ids *kept, struct ids *plain,
 	(void)remove_marked(s, 0x29, "", 0);
 	*kept = look(s);
 	fd = spool_open(s->state, O_RDWR);
-	n = read(fd, out, size);
+	n = pread(fd, out, size, STATE_BODY);
 	assert_true(n > 0);
 	assert_int_equal(ftruncate(fd, 0), 0);
 	close(fd);
@@ -273,12 +287,44 @@ kept_box(const struct spool *s, struct ids *kept, struct ids *plain,
 	return (size_t)n;
 }
 
-/* look_with - the ids with n octets of state file. */
+/* look_with - the ids with a record of n octets in the state file. */
 static struct ids
 look_with(const struct spool *s, const unsigned char *octets, size_t n)
 {
-	spool_put(s->state, (const char *)octets, n);
+	int fd = spool_open(s->state, O_WRONLY);
+
+	assert_int_equal(ftruncate(fd, STATE_BODY), 0);
+	assert_true(pwrite(fd, octets, n, STATE_BODY) == (ssize_t)n);
+	close(fd);
 	return look(s);
+}
+
+/* The record leaves alone what lies before it, which is the journal's. */
+static void
+record_keeps_to_its_place(void **state)
+{
+	const struct spool *s = *state;
+	char was[STATE_BODY], is[STATE_BODY];
+	uint64_t seed = 9;
+	struct maildrop d;
+
+	put_box(s, A A A);
+	for (size_t i = 0; i < sizeof(was); i++)
+		was[i] = (char)dice(&seed, 256);
+	spool_put(s->state, was, sizeof(was));
+	(void)open_box(s, &d, 0);
+	maildrop_delete(&d, 0);
+	assert_int_equal(copies_keep(&d), RC_OK);
+	assert_int_equal(copies_recorded(d.state_fd), 1);
+	assert_true(
+	    pread(d.state_fd, is, sizeof(is), 0) == (ssize_t)sizeof(is));
+	assert_memory_equal(is, was, sizeof(was));
+	maildrop_close(&d);
+	/* and nothing that stands there is taken for one */
+	assert_int_equal(truncate(s->state, STATE_BODY), 0);
+	(void)open_box(s, &d, 0);
+	assert_int_equal(copies_recorded(d.state_fd), 0);
+	maildrop_close(&d);
 }
 
 /* A record with any octet changed, or cut short, counts as none. */
@@ -487,7 +533,7 @@ more_than_are_kept(void **state)
 		memcpy(second, d.msg[1].id, UID_OCTETS);
 		maildrop_delete(&d, 0);
 		if (round == 0)
-			assert_int_equal(mbox_update(&d), RC_OK);
+			assert_int_equal(update(&d, d.state_fd), RC_OK);
 		qsort(d.msg, d.count, sizeof(*d.msg), compare);
 		for (size_t i = 1; i < d.count; i++)
 			assert_true(compare(&d.msg[i - 1], &d.msg[i]) < 0);
@@ -521,6 +567,7 @@ main(void)
 	    CASE(without_state),
 	    CASE(state_that_fails),
 	    CASE(record_comes_and_goes),
+	    CASE(record_keeps_to_its_place),
 	    CASE(damaged_record),
 	    CASE(lying_record),
 	    CASE(foreign_record),

@@ -1,7 +1,8 @@
 /* lock_test - both spool locks or neither, against processes that take one, the
  * other or both in any order; which dotlocks are broken; and that nothing is
  * left behind. A file's ctime cannot be set, so fstat and fstatat here tell
- * what the test wants of one file: how old a change looks. */
+ * what the test wants of one file: how old a change looks; fstatat also lets
+ * another program in just before, and linkat lies as NFS does. */
 #include "spool.h"
 #include "store/lock.h"
 #include <dlfcn.h>
@@ -25,6 +26,50 @@ age(struct stat *st)
 	}
 }
 
+/* What another program does before the look that comes after after others at
+ * the dotlock: it has broken it first, and taken it. */
+static struct {
+	const char *path;
+	unsigned after;
+} breaks;
+
+static void
+another_breaks_it(void)
+{
+	static const char text[] = "1\nanother.host\n";
+	const char *path = breaks.path;
+	int fd;
+
+	breaks.path = NULL;
+	unlink(path);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0 || write(fd, text, sizeof(text) - 1) < 0)
+		abort();
+	close(fd);
+}
+
+/* How link(2) answers, and what it does. */
+static enum { LINK_HONEST, LINK_HIDES, LINK_PRETENDS, LINK_FAILS } link_mode;
+
+int
+linkat(int from, const char *name, int to, const char *new_name, int flags)
+{
+	static int (*real)(int, const char *, int, const char *, int);
+
+	if (real == NULL) {
+		void *f = dlsym(RTLD_NEXT, "linkat");
+
+		memcpy(&real, &f, sizeof(real));
+	}
+	if (link_mode == LINK_PRETENDS)
+		return 0;
+	if (link_mode != LINK_FAILS &&
+	    real(from, name, to, new_name, flags) != 0)
+		return -1;
+	errno = EIO;
+	return link_mode == LINK_HONEST ? 0 : -1;
+}
+
 int
 fstatat(
     int dirfd, const char *restrict name, struct stat *restrict st, int flags)
@@ -37,6 +82,9 @@ fstatat(
 
 		memcpy(&real, &f, sizeof(real));
 	}
+	if (breaks.path != NULL && strcmp(name, "box.lock") == 0 &&
+	    breaks.after-- == 0)
+		another_breaks_it();
 	rc = real(dirfd, name, st, flags);
 	if (rc == 0)
 		age(st);
@@ -313,6 +361,56 @@ whole(void **state)
 	world_close(&w);
 }
 
+/* Who has it: another process, by its number; never we ourselves. */
+static void
+owner(void **state)
+{
+	struct world w;
+	struct child c;
+
+	world_open(&w, *state);
+	assert_int_equal(lock_owner(w.fd), 0);
+	c = rival_start(&w, RIVAL_FCNTL);
+	assert_int_equal(lock_owner(w.fd), c.pid);
+	rival_stop(&c);
+	assert_int_equal(lock_owner(w.fd), 0);
+	assert_int_equal(lock_whole(w.fd), RC_OK);
+	assert_int_equal(lock_owner(w.fd), 0);
+	assert_int_equal(lock_owner(99), 0);
+	world_close(&w);
+}
+
+/* A dotlock that is kept for long must not look stale. */
+static void
+touched(void **state)
+{
+	const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+	struct world w;
+	struct stat st;
+
+	world_open(&w, *state);
+	lock_touch(&w.l); /* not held: nothing to do */
+	assert_int_equal(spool_entries(w.s, 0), 1);
+	assert_int_equal(lock_try(&w.l, w.fd), RC_OK);
+	assert_int_equal(utimensat(AT_FDCWD, w.dot, old, 0), 0);
+	lock_touch(&w.l);
+	assert_int_equal(stat(w.dot, &st), 0);
+	assert_true(time(NULL) - st.st_mtime < 60);
+	/* One that was taken from us is not touched. */
+	assert_int_equal(unlink(w.dot), 0);
+	spool_put(w.dot, "1\n", 2);
+	assert_int_equal(utimensat(AT_FDCWD, w.dot, old, 0), 0);
+	lock_touch(&w.l);
+	assert_int_equal(stat(w.dot, &st), 0);
+	assert_int_equal(st.st_mtime, 1000);
+	lock_release(&w.l);
+	lock_touch(&w.l);
+	assert_int_equal(unlink(w.dot), 0);
+	assert_int_equal(lock_try(&w.l, w.fd), RC_OK);
+	lock_release(&w.l);
+	world_close(&w);
+}
+
 /* A descriptor that cannot be written to cannot be locked for writing. */
 static void
 read_only_descriptor(void **state)
@@ -432,6 +530,55 @@ dead_owner(void **state)
 	for (unsigned plain = 0; plain < 2; plain++) {
 		w.l.plain_temp = plain != 0;
 		put_dot(&w, "P\nH\n", dead_pid());
+		takes_and_releases(&w);
+	}
+	world_close(&w);
+}
+
+/* Another program that breaks the same stale lock may be done while we are
+ * still looking at it: what has the name now is its own. */
+static void
+broken_by_another_first(void **state)
+{
+	static const char text[] = "1\nanother.host\n";
+	struct world w;
+
+	world_open(&w, *state);
+	put_dot(&w, "P\nH\n", dead_pid());
+	breaks.path = w.dot;
+	breaks.after = 1;
+	assert_int_equal(lock_try(&w.l, w.fd), RC_BUSY);
+	assert_null(breaks.path);
+	spool_holds(w.dot, text, sizeof(text) - 1);
+	assert_true(fcntl_is_free(&w));
+	/* Before the first look it is nobody's stale lock. */
+	put_dot(&w, "P\nH\n", dead_pid());
+	breaks.path = w.dot;
+	breaks.after = 0;
+	assert_int_equal(lock_try(&w.l, w.fd), RC_BUSY);
+	spool_holds(w.dot, text, sizeof(text) - 1);
+	assert_int_equal(unlink(w.dot), 0);
+	takes_and_releases(&w);
+	world_close(&w);
+}
+
+/* Not what link(2) says counts, but how many links there are: NFS may lose its
+ * answer, or give that of a repeated call. */
+static void
+the_link_count_decides(void **state)
+{
+	struct world w;
+
+	world_open(&w, *state);
+	for (unsigned plain = 0; plain < 2; plain++) {
+		w.l.plain_temp = plain != 0;
+		link_mode = LINK_HIDES;
+		takes_and_releases(&w);
+		link_mode = LINK_PRETENDS;
+		is_refused(&w, RC_BUSY, 1);
+		link_mode = LINK_FAILS;
+		is_refused(&w, RC_IO, 1);
+		link_mode = LINK_HONEST;
 		takes_and_releases(&w);
 	}
 	world_close(&w);
@@ -813,9 +960,13 @@ main(void)
 	    CASE(rivals),
 	    CASE(holds_against_rivals),
 	    CASE(whole),
+	    CASE(owner),
+	    CASE(touched),
 	    CASE(read_only_descriptor),
 	    CASE(shared),
 	    CASE(dead_owner),
+	    CASE(broken_by_another_first),
+	    CASE(the_link_count_decides),
 	    CASE(owner_alive_or_unknown),
 	    CASE(old_dotlock),
 	    CASE(old_with_living_owner),

@@ -1,8 +1,11 @@
 /* mbox_update_test - what is marked goes, everything else stays as it was,
  * octet for octet: every way to mark six messages, in mailboxes of every form,
- * with new mail behind them; and whatever fails leaves the file alone. */
+ * with new mail behind them; and whatever fails leaves the file alone. The
+ * journal moves the octets, as in an UPDATE. */
 #include "spool.h"
+#include "store/copies.h"
 #include "store/mbox.h"
+#include "update.h"
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -13,7 +16,8 @@
 
 enum { MESSAGES = 6 };
 
-static unsigned pwrites, ftruncates; /* calls since they were made 0 */
+/* Calls since they were made 0. */
+static unsigned pwrites, ftruncates, syncs;
 
 ssize_t
 pwrite(int fd, const void *octets, size_t n, off_t at)
@@ -27,6 +31,13 @@ ftruncate(int fd, off_t size)
 {
 	ftruncates++;
 	return (int)syscall(SYS_ftruncate, fd, size);
+}
+
+int
+fdatasync(int fd)
+{
+	syncs++;
+	return (int)syscall(SYS_fdatasync, fd);
 }
 
 /* box - a mailbox and where its pieces begin. */
@@ -74,12 +85,21 @@ make(struct box *b, const char *lead, unsigned crlf, enum last last)
 	b->at[MESSAGES] = n;
 }
 
+/* open_as_it_is - with an empty state file. */
+static void
+open_as_it_is(const struct spool *s, struct maildrop *d, int flags)
+{
+	spool_put(s->state, "", 0);
+	assert_int_equal(maildrop_open(d, &mbox_ops, spool_open(s->box, flags),
+			     spool_open(s->state, O_RDWR)),
+	    RC_OK);
+}
+
 static void
 open_box(const struct spool *s, struct maildrop *d, const struct box *b)
 {
 	spool_put(s->box, b->text, b->at[MESSAGES]);
-	assert_int_equal(
-	    maildrop_open(d, &mbox_ops, spool_open(s->box, O_RDWR), -1), RC_OK);
+	open_as_it_is(s, d, O_RDWR);
 	assert_int_equal(d->count, MESSAGES);
 }
 
@@ -127,22 +147,16 @@ every_pattern(void **state)
 		const char *more = fresh[form / 6 % 4];
 
 		make(&b, leads[form / 24], form % 2, form / 2 % 3);
-		for (unsigned pattern = 0; pattern < 1u << MESSAGES;
+		for (unsigned pattern = 1; pattern < 1u << MESSAGES;
 		     pattern += form / 24 == 0 ? 1 : 5) {
 			struct maildrop d;
 			char want[2000];
 			size_t n = survivors(&b, pattern, more, want);
 
-			if (pattern == 0) {
-				n = b.at[MESSAGES] + strlen(more);
-				memcpy(want, b.text, b.at[MESSAGES]);
-				memcpy(
-				    want + b.at[MESSAGES], more, strlen(more));
-			}
 			open_box(s, &d, &b);
 			spool_append(s->box, more, strlen(more));
 			mark(&d, pattern);
-			assert_int_equal(mbox_update(&d), RC_OK);
+			assert_int_equal(update(&d, d.state_fd), RC_OK);
 			spool_holds(s->box, want, n);
 			maildrop_close(&d);
 		}
@@ -174,11 +188,9 @@ ids_stay(void **state)
 				    maildrop_uid(&d, i, ids[i]), RC_OK);
 			spool_append(s->box, more, sizeof(more) - 1);
 			mark(&d, pattern);
-			assert_int_equal(mbox_update(&d), RC_OK);
+			assert_int_equal(update(&d, d.state_fd), RC_OK);
 			maildrop_close(&d);
-			assert_int_equal(maildrop_open(&d, &mbox_ops,
-					     spool_open(s->box, O_RDWR), -1),
-			    RC_OK);
+			open_as_it_is(s, &d, O_RDWR);
 			for (size_t i = 0; i < MESSAGES; i++) {
 				if ((pattern >> i & 1) != 0)
 					continue;
@@ -192,7 +204,7 @@ ids_stay(void **state)
 	}
 }
 
-/* Nothing marked: nothing is written, whatever became of the file. */
+/* Nothing marked: nothing is planned, and nothing is written. */
 static void
 nothing_marked(void **state)
 {
@@ -205,15 +217,93 @@ nothing_marked(void **state)
 	mark(&d, 7);
 	maildrop_reset(&d);
 	pwrites = ftruncates = 0;
-	assert_int_equal(mbox_update(&d), RC_OK);
-	spool_put(s->box, "rewritten", 9);
-	assert_int_equal(mbox_update(&d), RC_OK);
+	assert_int_equal(update(&d, d.state_fd), RC_STATE);
 	assert_int_equal(pwrites + ftruncates, 0);
-	spool_holds(s->box, "rewritten", 9);
+	spool_holds(s->box, b.text, b.at[MESSAGES]);
+	spool_holds(s->state, "", 0);
 	maildrop_close(&d);
 }
 
-/* A tail is cut off without a write, so that a full disk does not matter. */
+/* The plan alone touches nothing but the state file, and says what goes. */
+static void
+plan_touches_no_mail(void **state)
+{
+	const struct spool *s = *state;
+	char want[2000];
+	struct box b;
+
+	make(&b, "", 0, LAST_WHOLE);
+	for (unsigned pattern = 1; pattern < 1u << MESSAGES; pattern++) {
+		size_t n = survivors(&b, pattern, "", want), first = 0;
+		struct maildrop d;
+		struct order order;
+
+		while ((pattern >> first & 1) == 0)
+			first++;
+		open_box(s, &d, &b);
+		mark(&d, pattern);
+		syncs = 0;
+		assert_int_equal(mbox_plan(&d, d.state_fd, &order), RC_OK);
+		assert_int_equal(syncs, 0);
+		assert_int_equal(order.from, b.at[first]);
+		assert_int_equal(order.size, b.at[MESSAGES]);
+		assert_int_equal(order.gap, b.at[MESSAGES] - n);
+		assert_int_equal(order_check(&order, d.state_fd), RC_OK);
+		spool_holds(s->box, b.text, b.at[MESSAGES]);
+		assert_int_equal(
+		    d.left, MESSAGES - (unsigned)__builtin_popcount(pattern));
+		maildrop_close(&d);
+	}
+}
+
+/* Where nothing stays behind the first that goes, no state file is needed;
+ * where something does, nothing happens without one. */
+static void
+without_a_state_file(void **state)
+{
+	const struct spool *s = *state;
+	struct box b;
+
+	make(&b, "", 0, LAST_WHOLE);
+	for (unsigned pattern = 1; pattern < 1u << MESSAGES; pattern++) {
+		unsigned n = MESSAGES - (unsigned)__builtin_popcount(pattern);
+		unsigned tail = (pattern & ((1u << n) - 1)) == 0;
+		struct maildrop d;
+
+		open_box(s, &d, &b);
+		mark(&d, pattern);
+		assert_int_equal(update(&d, -1), tail ? RC_OK : RC_LIMIT);
+		spool_holds(s->box, b.text, b.at[tail ? n : MESSAGES]);
+		maildrop_close(&d);
+	}
+}
+
+/* The record of copies is written when the octets have gone, not before: it
+ * may lie where the list does. */
+static void
+copies_are_kept_afterwards(void **state)
+{
+	static const char three[] =
+	    FROM "\nSubject: a\n\none\n\n" FROM "\nSubject: a\n\none\n\n" FROM
+		 "\nSubject: a\n\none\n\n";
+	const struct spool *s = *state;
+	struct order order;
+	struct maildrop d;
+
+	spool_put(s->box, three, strlen(three));
+	open_as_it_is(s, &d, O_RDWR);
+	maildrop_delete(&d, 0);
+	assert_int_equal(mbox_plan(&d, d.state_fd, &order), RC_OK);
+	assert_int_equal(copies_recorded(d.state_fd), 0);
+	assert_int_equal(journal_run(d.state_fd, d.fd, &order), RC_OK);
+	assert_int_equal(copies_recorded(d.state_fd), 0);
+	mbox_removed(&d);
+	assert_int_equal(copies_recorded(d.state_fd), 1);
+	maildrop_close(&d);
+}
+
+/* A tail is cut off without a write, and durably, so that a full disk does not
+ * matter. */
 static void
 tail_is_cut(void **state)
 {
@@ -226,10 +316,11 @@ tail_is_cut(void **state)
 	for (size_t i = 0; i < MESSAGES; i++) {
 		open_box(s, &d, &b);
 		mark(&d, tails[i]);
-		pwrites = ftruncates = 0;
-		assert_int_equal(mbox_update(&d), RC_OK);
+		pwrites = ftruncates = syncs = 0;
+		assert_int_equal(update(&d, d.state_fd), RC_OK);
 		assert_int_equal(pwrites, 0);
 		assert_int_equal(ftruncates, 1);
+		assert_int_equal(syncs, 1);
 		spool_holds(s->box, b.text, b.at[MESSAGES - 1 - i]);
 		maildrop_close(&d);
 	}
@@ -252,12 +343,10 @@ owner_and_mode_stay(void **state)
 		if (geteuid() == 0)
 			assert_int_equal(fchown(d.fd, 65534, 8), 0);
 		maildrop_close(&d);
-		assert_int_equal(maildrop_open(&d, &mbox_ops,
-				     spool_open(s->box, O_RDWR), -1),
-		    RC_OK);
+		open_as_it_is(s, &d, O_RDWR);
 		assert_int_equal(stat(s->box, &before), 0);
 		mark(&d, patterns[i]);
-		assert_int_equal(mbox_update(&d), RC_OK);
+		assert_int_equal(update(&d, d.state_fd), RC_OK);
 		assert_int_equal(stat(s->box, &after), 0);
 		assert_int_equal(after.st_ino, before.st_ino);
 		assert_int_equal(after.st_mode, before.st_mode);
@@ -288,7 +377,7 @@ pseudo_message_stays(void **state)
 
 		open_box(s, &d, &b);
 		mark(&d, pattern);
-		assert_int_equal(mbox_update(&d), RC_OK);
+		assert_int_equal(update(&d, d.state_fd), RC_OK);
 		spool_holds(s->box, want, n);
 		maildrop_close(&d);
 	}
@@ -309,14 +398,14 @@ changed_by_others(void **state)
 		spool_put(s->box, other.text, other.at[MESSAGES]);
 		mark(&d, pattern);
 		pwrites = ftruncates = 0;
-		assert_int_equal(mbox_update(&d), RC_CHANGED);
+		assert_int_equal(update(&d, d.state_fd), RC_CHANGED);
 		spool_holds(s->box, other.text, other.at[MESSAGES]);
 		maildrop_close(&d);
 
 		open_box(s, &d, &b);
 		assert_int_equal(truncate(s->box, (off_t)b.at[5]), 0);
 		mark(&d, pattern);
-		assert_int_equal(mbox_update(&d), RC_CHANGED);
+		assert_int_equal(update(&d, d.state_fd), RC_CHANGED);
 		spool_holds(s->box, b.text, b.at[5]);
 		maildrop_close(&d);
 
@@ -325,7 +414,7 @@ changed_by_others(void **state)
 		spool_put(s->box, b.text, b.at[5]);
 		spool_append(s->box, other.text, other.at[MESSAGES]);
 		mark(&d, pattern);
-		assert_int_equal(mbox_update(&d), RC_CHANGED);
+		assert_int_equal(update(&d, d.state_fd), RC_CHANGED);
 		assert_int_equal(pwrites + ftruncates, 0);
 		maildrop_close(&d);
 	}
@@ -343,12 +432,10 @@ read_only_descriptor(void **state)
 		struct maildrop d;
 
 		spool_put(s->box, b.text, b.at[MESSAGES]);
-		assert_int_equal(maildrop_open(&d, &mbox_ops,
-				     spool_open(s->box, O_RDONLY), -1),
-		    RC_OK);
+		open_as_it_is(s, &d, O_RDONLY);
 		mark(&d, patterns[i]);
 		errno = 0;
-		assert_int_equal(mbox_update(&d), RC_IO);
+		assert_int_equal(update(&d, d.state_fd), RC_IO);
 		assert_true(errno == EBADF || errno == EINVAL);
 		spool_holds(s->box, b.text, b.at[MESSAGES]);
 		maildrop_close(&d);
@@ -370,11 +457,11 @@ limited(const struct spool *s, unsigned pattern, rlim_t limit)
 
 		signal(SIGXFSZ, SIG_IGN);
 		if (setrlimit(RLIMIT_FSIZE, &r) != 0 ||
-		    maildrop_open(&d, &mbox_ops, open(s->box, O_RDWR), -1) !=
-			RC_OK)
+		    maildrop_open(&d, &mbox_ops, open(s->box, O_RDWR),
+			open(s->state, O_RDWR)) != RC_OK)
 			_exit(100);
 		mark(&d, pattern);
-		rc = mbox_update(&d);
+		rc = update(&d, d.state_fd);
 		_exit(rc == RC_IO && errno != EFBIG ? 100 : (int)rc);
 	}
 	assert_true(pid > 0);
@@ -384,10 +471,15 @@ limited(const struct spool *s, unsigned pattern, rlim_t limit)
 }
 
 /* Under any file-size limit either everything is as it should be, or there is
- * an error and everything as it was. */
+ * an error and everything as it was, for the next session too. */
 static void
 file_size_limit(void **state)
 {
+	static const rlim_t limits[] = {0, 1, 100, STATE_SLOT - 1, STATE_SLOT,
+	    STATE_SLOT + 100, STATE_SLOT + STATE_BLOCK,
+	    STATE_SLOT + STATE_BLOCK + 100, STATE_LIST, STATE_LIST + 1,
+	    STATE_LIST + STATE_BLOCK, STATE_SAVED + 1, STATE_SAVED + 2000,
+	    STATE_BODY};
 	const struct spool *s = *state;
 	char want[2000];
 	struct box b;
@@ -399,17 +491,31 @@ file_size_limit(void **state)
 
 		while ((pattern >> first & 1) == 0)
 			first++;
-		for (size_t limit = 0; limit < n + 90; limit += 90) {
+		for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]);
+		     i++) {
 			/* a tail is only cut, and cutting has no limit */
-			unsigned writes = n > b.at[first] && limit < n;
+			unsigned tail = n == b.at[first];
+			int rc, fd;
 
 			spool_put(s->box, b.text, b.at[MESSAGES]);
-			assert_int_equal(
-			    limited(s, pattern, limit), writes ? RC_IO : RC_OK);
-			if (writes)
-				spool_holds(s->box, b.text, b.at[MESSAGES]);
-			else
-				spool_holds(s->box, want, n);
+			spool_put(s->state, "", 0);
+			fd = spool_open(s->state, O_RDWR);
+			(void)recover(fd, -1);
+			rc = limited(s, pattern, limits[i]);
+			if (tail || limits[i] == STATE_BODY)
+				assert_int_equal(rc, RC_OK);
+			if (rc != RC_OK)
+				assert_int_equal(rc, RC_IO);
+			for (unsigned again = 0; again < 2; again++) {
+				if (rc == RC_OK)
+					spool_holds(s->box, want, n);
+				else
+					spool_holds(
+					    s->box, b.text, b.at[MESSAGES]);
+				assert_int_equal(journal_idle(fd), RC_OK);
+				assert_int_equal(recover(fd, -1), 0);
+			}
+			close(fd);
 		}
 	}
 }
@@ -424,6 +530,9 @@ main(void)
 	    CASE(every_pattern),
 	    CASE(ids_stay),
 	    CASE(nothing_marked),
+	    CASE(plan_touches_no_mail),
+	    CASE(without_a_state_file),
+	    CASE(copies_are_kept_afterwards),
 	    CASE(tail_is_cut),
 	    CASE(owner_and_mode_stay),
 	    CASE(pseudo_message_stays),

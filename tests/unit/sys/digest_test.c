@@ -1,5 +1,6 @@
-/* Tests of sys/digest: the examples of FIPS 180-4, and that the pieces in
- * which octets are added do not matter. */
+/* Tests of sys/digest: the examples of FIPS 180-4, that the pieces in which
+ * octets are added do not matter, and that the quick checksum sees what tears,
+ * spoils and cuts off. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -85,6 +86,82 @@ pieces_do_not_matter(void **state)
 	}
 }
 
+/* As the comment in digest.h has it; what one program wrote another one reads,
+ * so these may not change. */
+static void
+quick_is_what_it_was(void **state)
+{
+	(void)state;
+	assert_int_equal(digest_quick(0, "", 0), 1);
+	assert_int_equal(digest_quick(7, "", 0), 8);
+	assert_int_equal(digest_quick(0, "a", 1), UINT64_C(0x2f7412bc16b9eea3));
+	assert_int_equal(
+	    digest_quick(0, "abcdefgh", 8), UINT64_C(0x65de1aa50c3f682d));
+	assert_int_equal(
+	    digest_quick(0, "abcdefghi", 9), UINT64_C(0x480673214f8df04a));
+}
+
+/* Any octet changed, any length, zeroes among it: another sum. */
+static void
+quick_sees_every_change(void **state)
+{
+	unsigned char octets[300] = {0};
+	uint64_t whole, sums[sizeof(octets) + 1];
+
+	(void)state;
+	for (size_t i = 0; i < 100; i++)
+		octets[i] = (unsigned char)(i * 7);
+	whole = digest_quick(0, octets, sizeof(octets));
+	for (size_t i = 0; i < sizeof(octets); i++) {
+		for (unsigned bit = 0; bit < 8; bit++) {
+			octets[i] ^= (unsigned char)(1u << bit);
+			assert_true(
+			    digest_quick(0, octets, sizeof(octets)) != whole);
+			octets[i] ^= (unsigned char)(1u << bit);
+		}
+	}
+	for (size_t n = 0; n <= sizeof(octets); n++) {
+		sums[n] = digest_quick(0, octets, n);
+		for (size_t k = 0; k < n; k++)
+			assert_true(sums[k] != sums[n]);
+	}
+	for (size_t at = 0; at + 16 <= 100; at += 8) {
+		unsigned char swapped[sizeof(octets)];
+
+		memcpy(swapped, octets, sizeof(octets));
+		memcpy(swapped + at, octets + at + 8, 8);
+		memcpy(swapped + at + 8, octets + at, 8);
+		assert_true(digest_quick(0, swapped, sizeof(swapped)) != whole);
+	}
+}
+
+/* A sum goes on from the one before: what came before matters, and where the
+ * octets lie in memory does not. */
+static void
+quick_goes_on(void **state)
+{
+	unsigned char octets[64 + 8];
+	uint64_t sum = 0, again = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(octets); i++)
+		octets[i] = (unsigned char)(i * 11 % 251);
+	for (size_t at = 0; at < 64; at += 16)
+		sum = digest_quick(sum, octets + at, 16);
+	for (size_t shift = 1; shift < 8; shift++) {
+		unsigned char moved[64 + 8];
+
+		memcpy(moved + shift, octets, 64);
+		again = 0;
+		for (size_t at = 0; at < 64; at += 16)
+			again = digest_quick(again, moved + shift + at, 16);
+		assert_true(again == sum);
+	}
+	assert_true(digest_quick(1, octets, 16) != digest_quick(0, octets, 16));
+	assert_true(digest_quick(digest_quick(0, octets, 16), octets, 16) !=
+		    digest_quick(0, octets, 16));
+}
+
 int
 main(void)
 {
@@ -92,6 +169,9 @@ main(void)
 	    cmocka_unit_test(the_standard_examples),
 	    cmocka_unit_test(a_million_octets),
 	    cmocka_unit_test(pieces_do_not_matter),
+	    cmocka_unit_test(quick_is_what_it_was),
+	    cmocka_unit_test(quick_sees_every_change),
+	    cmocka_unit_test(quick_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,7 @@ every_result_has_a_word_of_its_own(void **state)
 	assert_string_equal(rc_name(RC_TIMEOUT), "timeout");
 	assert_string_equal(rc_name(RC_DENIED), "denied");
 	assert_string_equal(rc_name(RC_BUSY), "busy");
+	assert_string_equal(rc_name(RC_UNFINISHED), "unfinished");
 	assert_string_equal(rc_name(RC_BUG), "bug");
 }
 

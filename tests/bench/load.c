@@ -1,0 +1,361 @@
+/* load - measures one thing once and prints it, a number and its unit a line.
+ *
+ *     load [-u user] [-o other] [-w password] [-c count] [-P port [-p pid]]
+ *          WHAT [PROGRAM ARGUMENT...]
+ *
+ * PROGRAM is started for each connection with the socket on descriptors 0, 1
+ * and 2; with -P a server listens already, and pid is its first process. WHAT:
+ *
+ *     stat       connecting to the reply of STAT
+ *     poll       the same and UIDL
+ *     list       LIST alone
+ *     retr       RETR of everything, pipelined
+ *     retr1      RETR of count messages, one after the other; the client is
+ *                kind to servers that leave Nagle's algorithm on, and
+ *                acknowledges at once
+ *     sessions   count sessions of login, STAT, QUIT; bare: of nothing
+ *     delete     QUIT after DELE of every count-th message; 0: of the first
+ *     calls      system calls of login, STAT, QUIT
+ *     memory     private memory after login and STAT, while other has a
+ *                session too: what one more costs; memory-uidl: and UIDL
+ *     time       of PROGRAM itself, as it is
+ *     truncate   of file PROGRAM to 0, and on the disk
+ *
+ * bench.sh runs it for one server after the other, several times. */
+#include "bench.h"
+#include <err.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	LONGEST_S = 300, /* for any of it */
+	SETTLE_MS = 200, /* until memory is as it stays */
+	COMMAND_OCTETS = 24
+};
+
+static const char *user = "bench", *other, *password = "secret";
+static uint64_t count = 1;
+static pid_t standing; /* the server that listens, or 0 */
+static struct client client, companion;
+
+static void
+dial(struct server *s)
+{
+	client_init(&client, server_connect(s));
+	if (strncmp(client_line(&client), "+OK", 3) != 0)
+		errx(1, "no greeting");
+}
+
+/* login - up to STAT, whose count it returns, and its octets. */
+static uint64_t
+login(struct server *s, uint64_t *octets)
+{
+	unsigned long long n, o;
+
+	dial(s);
+	client_ok(&client, "USER %s", user);
+	client_ok(&client, "PASS %s", password);
+	if (sscanf(client_ok(&client, "STAT"), "+OK %llu %llu", &n, &o) != 2)
+		errx(1, "STAT: not understood");
+	if (octets != NULL)
+		*octets = o;
+	return n;
+}
+
+static void
+quit(struct server *s, struct rusage *used)
+{
+	struct rusage ignored = {0};
+
+	client_ok(&client, "QUIT");
+	client_close(&client);
+	server_wait(s, used != NULL ? used : &ignored);
+}
+
+static void
+whole_session(struct server *s)
+{
+	login(s, NULL);
+	quit(s, NULL);
+}
+
+/* body - one command whose reply is a body. */
+static void
+body(const char *command)
+{
+	client_bodies(&client, command, strlen(command), 1);
+}
+
+static void
+measure_login(struct server *s, int uidl)
+{
+	double began = now_ms();
+
+	login(s, NULL);
+	if (uidl)
+		body("UIDL\r\n");
+	printf("ms %.3f\n", now_ms() - began);
+	quit(s, NULL);
+}
+
+static void
+measure_list(struct server *s)
+{
+	double began;
+
+	login(s, NULL);
+	began = now_ms();
+	body("LIST\r\n");
+	printf("ms %.3f\n", now_ms() - began);
+	quit(s, NULL);
+}
+
+/* commands - verb with every step-th message number up to n, from 1; *size:
+ * octets. The caller frees them. */
+static char *
+commands(const char *verb, uint64_t n, uint64_t step, size_t *size)
+{
+	char *text = malloc((n / step + 1) * COMMAND_OCTETS + 1), *at = text;
+
+	if (text == NULL)
+		err(1, "malloc");
+	for (uint64_t i = 1; i <= n; i += step)
+		at += snprintf(at, COMMAND_OCTETS, "%s %llu\r\n", verb,
+		    (unsigned long long)i);
+	*size = (size_t)(at - text);
+	return text;
+}
+
+/* retr_one_by_one - the n commands in text. */
+static void
+retr_one_by_one(const char *text, uint64_t n)
+{
+	client.quick = 1;
+	for (uint64_t i = 0; i < n; i++) {
+		size_t line = (size_t)(strchr(text, '\n') - text) + 1;
+
+		client_bodies(&client, text, line, 1);
+		text += line;
+	}
+}
+
+static double
+ms_of(const struct timeval *t)
+{
+	return (double)t->tv_sec * 1e3 + (double)t->tv_usec / 1e3;
+}
+
+static void
+measure_retr(struct server *s, int pipelined)
+{
+	uint64_t octets, n = login(s, &octets);
+	struct rusage used = {0};
+	size_t size;
+	char *text = commands("RETR", n, 1, &size);
+	uint64_t before = client.octets;
+	double began = now_ms(), ms;
+
+	if (pipelined)
+		client_bodies(&client, text, size, n);
+	else
+		retr_one_by_one(text, count < n ? count : n);
+	ms = now_ms() - began;
+	free(text);
+	if (pipelined && client.octets - before < octets)
+		errx(1, "RETR: %llu octets are missing",
+		    (unsigned long long)(octets - (client.octets - before)));
+	printf("MB/s %.1f\n", (double)(client.octets - before) / 1e3 / ms);
+	quit(s, &used);
+	if (s->argv == NULL)
+		return;
+	printf("cpu-ms/GB %.1f\n",
+	    (ms_of(&used.ru_utime) + ms_of(&used.ru_stime)) * 1e9 /
+		(double)(client.octets - before));
+	printf("MiB-peak %.2f\n", (double)used.ru_maxrss / 1024);
+}
+
+static void
+measure_sessions(struct server *s, int bare)
+{
+	struct rusage used = {0};
+	double began = now_ms(), ms;
+
+	for (uint64_t i = 0; i < count; i++) {
+		if (!bare) {
+			login(s, NULL);
+			quit(s, &used);
+			continue;
+		}
+		client_init(&client, server_connect(s));
+		client_close(&client);
+		server_wait(s, &used);
+	}
+	ms = now_ms() - began;
+	printf("sessions/s %.1f\n", (double)count * 1e3 / ms);
+	if (s->argv == NULL)
+		return;
+	printf("cpu-ms %.3f\n",
+	    (ms_of(&used.ru_utime) + ms_of(&used.ru_stime)) / (double)count);
+	printf("faults %.0f\n", (double)used.ru_minflt / (double)count);
+}
+
+static void
+measure_delete(struct server *s)
+{
+	uint64_t n = login(s, NULL), step = count > 0 ? count : n;
+	size_t size;
+	char *text = commands("DELE", n, step, &size);
+	double began;
+
+	for (char *at = text, *lf; *at != '\0'; at = lf + 1) {
+		lf = strchr(at, '\n');
+		lf[-1] = '\0';
+		client_ok(&client, "%s", at);
+	}
+	free(text);
+	began = now_ms();
+	client_ok(&client, "QUIT");
+	printf("ms %.3f\n", now_ms() - began);
+	client_close(&client);
+	server_wait(s, &(struct rusage){0});
+}
+
+static void
+measure_memory(struct server *s, int uidl)
+{
+	const struct passwd *pw = getpwnam(user);
+	uid_t uid = s->argv == NULL && pw != NULL ? pw->pw_uid : (uid_t)-1;
+	unsigned processes;
+	uint64_t octets;
+	struct server beside = *s;
+
+	if (other != NULL) {
+		client_init(&companion, server_connect(&beside));
+		client_line(&companion);
+		client_ok(&companion, "USER %s", other);
+		client_ok(&companion, "PASS %s", password);
+		client_ok(&companion, "STAT");
+	}
+	login(s, NULL);
+	if (uidl)
+		body("UIDL\r\n");
+	usleep(SETTLE_MS * 1000);
+	octets = server_private(
+	    s->argv != NULL ? s->child : standing, uid, &processes);
+	printf("KiB %.0f\nprocesses %u\n", (double)octets / 1024, processes);
+	quit(s, NULL);
+	if (other != NULL) {
+		client_ok(&companion, "QUIT");
+		client_close(&companion);
+		server_wait(&beside, &(struct rusage){0});
+	}
+}
+
+static void
+measure_time(char **argv)
+{
+	double began = now_ms();
+	pid_t pid = fork();
+	int status, fd;
+
+	if (pid == 0) {
+		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+		dup2(fd, 1);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+		errx(1, "%s failed", argv[0]);
+	printf("ms %.3f\n", now_ms() - began);
+}
+
+static void
+measure_truncate(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	double began = now_ms();
+
+	if (fd < 0 || ftruncate(fd, 0) != 0 || fdatasync(fd) != 0)
+		err(1, "%s", path);
+	printf("ms %.3f\n", now_ms() - began);
+	close(fd);
+}
+
+static int
+measure(const char *what, struct server *s)
+{
+	if (strcmp(what, "stat") == 0 || strcmp(what, "poll") == 0)
+		measure_login(s, what[0] == 'p');
+	else if (strcmp(what, "list") == 0)
+		measure_list(s);
+	else if (strcmp(what, "retr") == 0 || strcmp(what, "retr1") == 0)
+		measure_retr(s, what[4] == '\0');
+	else if (strcmp(what, "sessions") == 0 || strcmp(what, "bare") == 0)
+		measure_sessions(s, what[0] == 'b');
+	else if (strcmp(what, "delete") == 0)
+		measure_delete(s);
+	else if (strcmp(what, "calls") == 0)
+		printf("calls %llu\n",
+		    (unsigned long long)server_trace(s, whole_session));
+	else if (strcmp(what, "memory") == 0)
+		measure_memory(s, 0);
+	else if (strcmp(what, "memory-uidl") == 0)
+		measure_memory(s, 1);
+	else
+		return 64;
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	unsigned port = 0;
+	const char *what;
+	struct server s;
+	int c;
+
+	while ((c = getopt(argc, argv, "+u:o:w:c:P:p:")) != -1) {
+		switch (c) {
+		case 'u':
+			user = optarg;
+			break;
+		case 'o':
+			other = optarg;
+			break;
+		case 'w':
+			password = optarg;
+			break;
+		case 'c':
+			count = strtoull(optarg, NULL, 10);
+			break;
+		case 'P':
+			port = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'p':
+			standing = (pid_t)strtol(optarg, NULL, 10);
+			break;
+		default:
+			return 64;
+		}
+	}
+	if (optind >= argc || (port == 0 && optind + 1 >= argc))
+		errx(64, "what, and of which program?");
+	what = argv[optind];
+	argv += optind + 1;
+	alarm(LONGEST_S);
+	if (strcmp(what, "time") == 0)
+		measure_time(argv);
+	else if (strcmp(what, "truncate") == 0)
+		measure_truncate(argv[0]);
+	else {
+		server_init(&s, port == 0 ? argv : NULL, port);
+		if (measure(what, &s) != 0)
+			errx(64, "%s: no such measurement", what);
+	}
+	return 0;
+}

@@ -1,0 +1,80 @@
+#!/bin/sh
+# locks.sh - the locks with real processes: two sessions, an idle one that makes
+# way, --strict-lock, sessions that end in every way, stale dotlocks, deliverers
+# of both lock orders, programs that change the mailbox under a session, and
+# full disks. lib/locks.py does it; here are its users and file systems.
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
+lib=$PWD/tests/expect/lib
+have python3 || {
+	skip "locks" "no python3"
+	finish
+}
+
+# report: numbers what locks.py wrote.
+report() {
+	while read -r line; do
+		case $line in
+		"ok - "*) ok 0 "$1: ${line#ok - }" ;;
+		"not ok - "*) ok 1 "$1: ${line#not ok - }" ;;
+		*) printf '%s\n' "$line" ;;
+		esac
+	done <"$tmp/tap"
+}
+
+# locks NAME COMMAND...: locks.py's arguments are at the end.
+locks() {
+	name=$1
+	shift
+	"$@" >"$tmp/tap" 2>"$tmp/err"
+	is "$?" 0 "$name: it ran to its end"
+	sed 's/^/# /' "$tmp/err"
+	report "$name"
+}
+
+# disk NAME COMMAND...: a small file system at $tmp/NAME, if it can be had.
+disks=
+disk() {
+	name=$1
+	shift
+	mkdir "$tmp/$name"
+	if "$@" >"$tmp/err" 2>&1; then
+		at_end "umount $tmp/$name"
+		chmod 755 "$tmp/$name"
+		rm -rf "$tmp/$name/lost+found"
+		disks="$disks $tmp/$name"
+	else
+		skip "a full disk: $name" "cannot be mounted: $(tail -n 1 "$tmp/err")"
+	fi
+}
+
+# An image of 8 MiB, with nothing kept back for root.
+ext4() {
+	truncate -s 8M "$tmp/image" && mkfs.ext4 -q -m 0 "$tmp/image" &&
+		mount -o loop "$tmp/image" "$tmp/ext4"
+}
+
+if ! is_root; then
+	mkdir "$tmp/user"
+	locks "not root" python3 "$lib/locks.py" "$popd" "$tmp/user" "$(id -u)"
+	finish
+fi
+disk tmpfs mount -t tmpfs -o size=2m,mode=755 tmpfs "$tmp/tmpfs"
+if have mkfs.ext4; then
+	disk ext4 ext4
+else
+	skip "a full disk: ext4" "no mkfs.ext4"
+fi
+mkdir "$tmp/root"
+chmod 755 "$tmp/root"
+# shellcheck disable=SC2086 # a word each
+locks "root" python3 "$lib/locks.py" "$popd" "$tmp/root" 34567 $disks
+if have setpriv; then
+	mkdir "$tmp/user"
+	chown 65534:65534 "$tmp/user"
+	locks "a plain user" setpriv --reuid=65534 --regid=65534 --clear-groups \
+		env PATH=/usr/sbin:/usr/bin:/sbin:/bin python3 "$lib/locks.py" "$popd" "$tmp/user" 65534
+else
+	skip "a plain user" "no setpriv"
+fi
+finish
