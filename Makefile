@@ -20,20 +20,42 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DPOPD_VERSION='"$(VERSION)"' -Isrc $(WARN) 
 	-fcf-protection $(FORTIFY) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
 	$(CFLAGS) $(LDFLAGS)
-LIBS := -lcrypt -lmd
+# libmd's SHA-256 goes into the program: loading a library for it takes nine
+# system calls a session.
+LIBMD := $(shell $(CC) -print-file-name=libmd.a)
+LIBS := -lcrypt $(if $(findstring /,$(LIBMD)),$(LIBMD),-lmd)
 
-LIB_SRC := $(filter-out src/main%.c,$(wildcard src/*.c src/*/*.c))
+LIB_SRC := $(filter-out src/main%.c src/tls/%,$(wildcard src/*.c src/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
 UNIT_SRC := $(wildcard tests/unit/*/*_test.c)
+
+# in.popd-tls needs OpenSSL 3; where its headers are not, it is not built.
+TLS := $(shell printf '\043include <openssl/ssl.h>\n\043if \
+	OPENSSL_VERSION_NUMBER < 0x30000000L\n\043error\n\043endif\n' | \
+	$(CC) $(CPPFLAGS) $(CFLAGS) -E -xc - >/dev/null 2>&1 && echo yes || echo no)
+TLS_OBJ := $(patsubst %.c,$B/%.o,$(wildcard src/tls/*.c))
+TLS_LIBS := -lssl -lcrypto
+PROGRAMS := $B/in.popd
+ifeq ($(TLS),yes)
+PROGRAMS += $B/in.popd-tls
+else
+UNIT_SRC := $(filter-out tests/unit/tls/%,$(UNIT_SRC))
+endif
 UNIT := $(UNIT_SRC:%.c=$B/%)
 
 # The objects of the test programs stay, for the next make.
 .SECONDARY:
-.PHONY: all check unit demo crash bench lint analyze install uninstall clean
-all: $B/in.popd
+.PHONY: all check unit demo crash fuzz bench lint analyze install uninstall clean
+all: $(PROGRAMS)
+ifneq ($(TLS),yes)
+	@echo "No OpenSSL 3 (libssl-dev), so no in.popd-tls: no STLS and no pop3s."
+endif
 
 $B/in.popd: $B/src/main.o $B/libpopd.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$B/in.popd-tls: $B/src/main_tls.o $(TLS_OBJ) $B/libpopd.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TLS_LIBS)
 
 $B/libpopd.a: $(LIB_OBJ)
 	rm -f $@
@@ -46,6 +68,9 @@ $B/%.o: %.c
 $B/tests/unit/%: $B/tests/unit/%.o $B/libpopd.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+$B/tests/unit/tls/%: $B/tests/unit/tls/%.o $(TLS_OBJ) $B/libpopd.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TLS_LIBS) -lcmocka
+
 # What plays the transcripts of tests/dialogue.
 PLAY := $B/tests/dialogue/play
 $(PLAY): $(PLAY).o
@@ -56,6 +81,12 @@ INJECT := $B/tests/crash/inject
 $(INJECT): $(patsubst %.c,$B/%.o,$(wildcard tests/crash/*.c))
 	$(CC) $(ALL_LDFLAGS) -pthread -o $@ $^
 
+# The fuzz targets as plain programs, which read their seeds; make fuzz builds
+# them for libFuzzer.
+FUZZ := $(patsubst %.c,$B/%,$(filter-out %/plain.c,$(wildcard tests/fuzz/*.c)))
+$(FUZZ): %: %.o $B/tests/fuzz/plain.o $B/libpopd.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 # The benchmark's programs.
 BENCH_PROGRAMS := $(addprefix $B/tests/bench/,gen empty load)
 $B/tests/bench/gen $B/tests/bench/empty: %: %.o
@@ -63,26 +94,31 @@ $B/tests/bench/gen $B/tests/bench/empty: %: %.o
 $B/tests/bench/load: $(addprefix $B/tests/bench/,load.o client.o launch.o)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^
 
--include $(wildcard $B/tests/bench/*.d $B/tests/crash/*.d)
--include $(LIB_OBJ:.o=.d) $B/src/main.d $(UNIT:=.d)
+-include $(wildcard $B/tests/bench/*.d $B/tests/crash/*.d $B/tests/fuzz/*.d)
+-include $(LIB_OBJ:.o=.d) $(TLS_OBJ:.o=.d) $B/src/main.d $B/src/main_tls.d
+-include $(UNIT:=.d)
 
 # Test programs: cmocka ones are built, the others are scripts that end in .sh.
 SCRIPTS := $(filter-out tests/lib.sh,$(wildcard tests/dialogue/*.sh tests/expect/*.sh))
 ABS_B = $(abspath $B)
 
-check: all $(UNIT) $(PLAY) $(INJECT)
+check: all $(UNIT) $(PLAY) $(INJECT) $(FUZZ)
 	@B=$(ABS_B) tests/run $(UNIT:$B/%=$(ABS_B)/%) $(SCRIPTS)
 
 # The cmocka programs alone: a part of check, for the sanitizers.
 unit: $(UNIT)
 	@B=$(ABS_B) tests/run $(UNIT:$B/%=$(ABS_B)/%)
 
-demo: all
+demo: $B/in.popd
 	@B=$(ABS_B) sh tests/demo/demo.sh
 
 # 25,000 faults at random places of sessions; SEED=, FAULTS=. Takes long.
 crash: all $(INJECT)
 	@B=$(ABS_B) sh tests/crash/run.sh
+
+# Every parser of foreign octets, SECONDS_EACH (20) seconds, with clang.
+fuzz:
+	@B=$(ABS_B) sh tests/fuzz/fuzz.sh
 
 # Figures beside other programs' figures, into docs/bench.md; BENCH=quick for a
 # short look.
@@ -102,7 +138,11 @@ install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 \
 		$(DESTDIR)$(DOCDIR)/xinetd.d $(DESTDIR)$(DOCDIR)/systemd
 	install -m 755 $B/in.popd $(DESTDIR)$(SBINDIR)/in.popd
-	install -m 644 docs/in.popd.8 $(DESTDIR)$(MANDIR)/man8/in.popd.8
+ifeq ($(TLS),yes)
+	install -m 755 $B/in.popd-tls $(DESTDIR)$(SBINDIR)/in.popd-tls
+endif
+	install -m 644 docs/in.popd.8 docs/in.popd-tls.8 \
+		$(DESTDIR)$(MANDIR)/man8
 	install -m 644 $(SAMPLES) $(DESTDIR)$(DOCDIR)
 	install -m 644 xinetd.d/* $(DESTDIR)$(DOCDIR)/xinetd.d
 	install -m 644 docs/systemd/* $(DESTDIR)$(DOCDIR)/systemd
@@ -111,7 +151,9 @@ install: all
 
 # What users have below $(STATEDIR) stays: it is theirs.
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/in.popd $(DESTDIR)$(MANDIR)/man8/in.popd.8
+	rm -f $(DESTDIR)$(SBINDIR)/in.popd $(DESTDIR)$(SBINDIR)/in.popd-tls \
+		$(DESTDIR)$(MANDIR)/man8/in.popd.8 \
+		$(DESTDIR)$(MANDIR)/man8/in.popd-tls.8
 	rm -rf $(DESTDIR)$(DOCDIR)
 	-rmdir $(DESTDIR)$(STATEDIR)/.empty $(DESTDIR)$(STATEDIR)
 

@@ -1,16 +1,17 @@
 /* main - reads the command line, puts the process in order, and splits it into
  * the broker, which stays what it is, and the session, which becomes nobody.
  * The only file that ends the process. DESIGN: docs/trust.md. */
+#include "auth/entry.h"
 #include "pop/dialect.h"
 #include "priv/broker.h"
 #include "priv/peer.h"
 #include "sys/file.h"
 #include "sys/log.h"
 #include "sys/num.h"
+#include "sys/sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,7 +25,9 @@
 #define STATE_DIR "/var/lib/in.popd"
 
 enum {
-	LOGIN_S = 180,    /* all the time before a login */
+	BROKER_FD = 3, /* the session's descriptors; 0 and 1 are the client */
+	TLS_FD = 4,    /* the first of STARTTLS_FDS, if there are any */
+	LOGIN_S = 180, /* all the time before a login */
 	IDLE_MIN_S = 600, /* RFC 1939 section 3 */
 	IDLE_S = 600,
 	LOCK_S = 30,
@@ -37,6 +40,7 @@ struct options {
 	uint64_t idle_s, lock_s, min_uid, supersede_s;
 	unsigned debugging : 1;
 	unsigned strict_lock : 1;
+	unsigned tls : 1;   /* somebody before us ends it */
 	unsigned quiet : 1; /* descriptor 2 is the client's */
 };
 
@@ -44,7 +48,7 @@ static const char usage[] =
     "usage: in.popd [-d] [-D dialect] [-m spooldir] [-P passwd-file]\n"
     "               [-u user] [-t seconds] [--state dir|none]\n"
     "               [--lock-timeout seconds] [--supersede seconds]\n"
-    "               [--strict-lock] [--min-uid number]\n"
+    "               [--strict-lock] [--min-uid number] [--tls]\n"
     "\n"
     "A POP server for one connection on descriptors 0 and 1, started by "
     "inetd,\n"
@@ -66,6 +70,9 @@ static const char usage[] =
     "                         one (120)\n"
     "      --strict-lock      keep the maildrop locked for the whole session\n"
     "      --min-uid NUMBER   smaller user ids may not log in (100)\n"
+    "      --tls              the connection is TLS: a program before this "
+    "one\n"
+    "                         ends it\n"
     "  -h, --help             this text\n"
     "  -V, --version          the version\n"
     "\n"
@@ -83,6 +90,7 @@ static const struct option long_options[] = {
     {"min-uid", required_argument, NULL, 'M'},
     {"supersede", required_argument, NULL, 'S'},
     {"strict-lock", no_argument, NULL, 'L'},
+    {"tls", no_argument, NULL, 'T'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -99,7 +107,7 @@ static void __attribute__((noreturn)) PRINTF(3, 4)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	log_open("in.popd", 0);
+	log_open(0);
 	log_event(LOG_ERR, "event=error why=\"%s\"", text);
 	if (!o->quiet)
 		dprintf(2, "in.popd: %s\n", text);
@@ -183,6 +191,9 @@ parse_options(int argc, char **argv, struct options *o)
 		case 'L':
 			o->strict_lock = 1;
 			break;
+		case 'T':
+			o->tls = 1;
+			break;
 		case 'h':
 			printf("%s", usage);
 			exit(EX_OK);
@@ -228,22 +239,34 @@ pick_dialect(const struct options *o, const char *program)
 	return d;
 }
 
-/* tidy_descriptors - 0, 1 and 2 are open, nothing else is, and 2 is not the
- * client's socket under another name. */
-static void
-tidy_descriptors(struct options *o)
+/* tidy_descriptors - 0, 1 and 2 are open, and what starttls_take finds; nothing
+ * else but what is returned, which is on /dev/null; whether 2 is the client's
+ * socket under another name. */
+static int
+tidy_descriptors(struct options *o, struct starttls *starttls, unsigned *found)
 {
 	struct stat st;
-	int fd;
+	int fd, first = 3;
 
 	do {
 		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 		if (fd < 0)
 			exit(EX_OSERR);
 	} while (fd <= 2);
-	if (close_range(3, ~0u, 0) != 0)
+	if (getenv("SSLCTLFD") != NULL) /* not where starttls_take puts its */
+		fd = fcntl(fd, F_DUPFD_CLOEXEC, TLS_FD + STARTTLS_FDS);
+	*found = fd >= 0 && starttls_take(starttls, TLS_FD);
+	if (*found) {
+		close(TLS_FD - 1);
+		first = TLS_FD + STARTTLS_FDS;
+	}
+	if (fd < 0 ||
+	    (fd > first &&
+		close_range((unsigned)first, (unsigned)fd - 1, 0) != 0) ||
+	    close_range((unsigned)fd + 1, ~0u, 0) != 0)
 		exit(EX_OSERR);
 	o->quiet = fstat(2, &st) != 0 || S_ISSOCK(st.st_mode);
+	return fd;
 }
 
 /* tidy_process - what a launcher may have left behind it. */
@@ -251,15 +274,15 @@ static void
 tidy_process(void)
 {
 	static const int defaults[] = {
-	    SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-	sigset_t none;
+	    SIGCHLD, SIGQUIT}; /* the others are set on both sides */
+	sigset_t ours;
 
 	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
 		signal(defaults[i], SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	broker_signals(&ours); /* the session never gets them */
+	sigprocmask(SIG_SETMASK, &ours, NULL);
 	umask(077);
 }
 
@@ -289,16 +312,16 @@ static int
 make_state(const char *path)
 {
 	int fd = -1;
-	enum rc rc =
-	    file_make_dir(AT_FDCWD, path, 0711, geteuid(), getegid(), &fd);
+	const uid_t uid = geteuid();
+	const gid_t gid = getegid();
+	enum rc rc = file_make_dir(AT_FDCWD, path, 0711, uid, gid, &fd);
 
 	if (rc == RC_NOSUCH) {
 		file_make_parents(path);
-		rc = file_make_dir(
-		    AT_FDCWD, path, 0711, geteuid(), getegid(), &fd);
+		rc = file_make_dir(AT_FDCWD, path, 0711, uid, gid, &fd);
 	}
 	if (rc != RC_OK) {
-		log_open("in.popd", 0);
+		log_open(0);
 		log_event(LOG_WARNING, "event=no-state dir=%s why=\"%s\"", path,
 		    log_why(rc));
 	}
@@ -312,24 +335,36 @@ struct jail {
 	int dirfd;
 };
 
+/* find_user - name's ids. Users of services are in the file itself; asking
+ * others for one that is not there would take longer than a session. */
+static unsigned
+find_user(int passwd_fd, const char *name, struct jail *j)
+{
+	struct entry entry;
+
+	if (passwd_file_find(passwd_fd, name, &entry) != RC_OK)
+		return 0;
+	j->uid = entry.who.uid;
+	j->gid = entry.who.gid;
+	return 1;
+}
+
 /* make_jail - root only: the session's identity, and an empty directory. */
 static void
 make_jail(const struct options *o, int state_dirfd, struct jail *j)
 {
 	const char *name = o->user != NULL ? o->user : "in.popd";
-	const struct passwd *pw = getpwnam(name);
 	int base = state_dirfd >= 0 ? state_dirfd : make_state(STATE_DIR);
+	int passwd_fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
 	enum rc rc;
 
-	if (pw == NULL && o->user == NULL)
-		pw = getpwnam(name = "nobody");
-	if (pw == NULL)
+	if (!find_user(passwd_fd, name, j) &&
+	    (o->user != NULL || !find_user(passwd_fd, name = "nobody", j)))
 		die(o, EX_NOUSER,
 		    "no user %s for the session process: add "
 		    "it, or name another with --user",
 		    name);
-	j->uid = pw->pw_uid;
-	j->gid = pw->pw_gid;
+	file_close(&passwd_fd);
 	rc = base < 0 ? RC_NOSUCH
 		      : file_make_dir(base, ".empty", 0555, 0, 0, &j->dirfd);
 	if (rc != RC_OK)
@@ -354,8 +389,8 @@ make_config(const struct options *o, struct broker_config *c)
 		    "name yours with --spool",
 		    o->spool, strerror(errno));
 	c->spool_gid = CRED_NO_GROUP;
-	if (geteuid() == 0 && st.st_uid == 0 && st.st_gid != 0 &&
-	    (st.st_mode & S_IWGRP) != 0)
+	if (st.st_uid == 0 && st.st_gid != 0 && (st.st_mode & S_IWGRP) != 0 &&
+	    geteuid() == 0)
 		c->spool_gid = st.st_gid;
 	c->policy.passwd_fd = -1;
 	if (o->passwd != NULL) {
@@ -401,35 +436,33 @@ host_name(char *out, size_t size)
 }
 
 /* run_session - the child: nobody, nowhere, with the client and the broker. */
-static int __attribute__((noinline))
-run_session(const struct options *o, const struct dialect *dialect,
-    const struct jail *jail, pid_t broker, int broker_fd)
+static int __attribute__((noinline)) run_session(const struct options *o,
+    struct session_config *config, const struct jail *jail, int broker_fd)
 {
 	char host[HOST_NAME_MAX + 1];
-	struct session_config config = {.in_fd = 0,
-	    .out_fd = 1,
-	    .broker_fd = 3,
-	    .dialect = dialect,
-	    .port = peer_port(0),
-	    .login_s = LOGIN_S,
-	    .idle_s = (unsigned)o->idle_s,
-	    .supersede_s = (unsigned)o->supersede_s,
-	    .debugging = o->debugging,
-	    .host = host};
-	struct session s;
+	int last =
+	    config->starttls != NULL ? TLS_FD + STARTTLS_FDS - 1 : BROKER_FD;
+	/* Not on the stack, whose guard touches every page of it. */
+	static struct session s;
 
 	host_name(host, sizeof(host));
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	if (geteuid() == 0 &&
+	config->in_fd = 0;
+	config->out_fd = 1;
+	config->broker_fd = BROKER_FD;
+	config->login_s = LOGIN_S;
+	config->idle_s = (unsigned)o->idle_s;
+	config->supersede_s = (unsigned)o->supersede_s;
+	config->debugging = o->debugging;
+	config->host = host;
+	if (jail->dirfd >= 0 &&
 	    cred_jail(jail->uid, jail->gid, jail->dirfd) != RC_OK)
 		return EX_OSERR;
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != broker ||
-	    dup2(broker_fd, config.broker_fd) < 0 ||
-	    close_range(4, ~0u, 0) != 0)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 ||
+	    dup2(broker_fd, BROKER_FD) < 0 ||
+	    close_range((unsigned)last + 1, ~0u, 0) != 0 ||
+	    sandbox_session() != RC_OK)
 		return EX_OSERR;
-	return session_run(&s, &config);
+	return session_run(&s, config);
 }
 
 int
@@ -441,15 +474,21 @@ main(int argc, char **argv)
 	    .min_uid = MIN_UID,
 	    .supersede_s = SUPERSEDE_S};
 	struct broker_config config = {0};
+	struct session_config session = {0};
+	struct starttls starttls;
 	struct jail jail = {.dirfd = -1};
-	const struct dialect *dialect;
+	unsigned has_starttls;
 	char peer[PEER_OCTETS];
 	int pair[2], devnull;
-	pid_t pid, self = getpid();
+	pid_t pid;
 
-	tidy_descriptors(&o);
+	devnull = tidy_descriptors(&o, &starttls, &has_starttls);
+	if (has_starttls)
+		session.starttls = &starttls;
 	parse_options(argc, argv, &o);
-	dialect = pick_dialect(&o, argc > 0 ? argv[0] : "");
+	session.dialect = pick_dialect(&o, argc > 0 ? argv[0] : "");
+	session.port = peer_port(0);
+	session.tls = o.tls || (session.starttls == NULL && starttls_is_on());
 	tidy_process();
 	peer_name(0, peer);
 	peer_tune(1);
@@ -457,26 +496,27 @@ main(int argc, char **argv)
 		o.state = state_path();
 	make_config(&o, &config);
 	config.peer = peer;
+	config.tls = session.tls;
 	if (geteuid() == 0)
 		make_jail(&o, config.state_dirfd, &jail);
 	else if (o.passwd == NULL && isatty(2))
 		dprintf(2, "in.popd: not root, so no system account can log "
 			   "in; give accounts of your own with --passwd, or "
 			   "try make demo\n");
-	devnull = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (devnull < 0 || (o.quiet && dup2(devnull, 2) < 0) ||
-	    clearenv() != 0 || chdir("/") != 0 || peer_pair(pair) != RC_OK)
+	if ((o.quiet && dup2(devnull, 2) < 0) || clearenv() != 0 ||
+	    chdir("/") != 0 || sandbox_begin() != RC_OK ||
+	    peer_pair(pair) != RC_OK)
 		die(&o, EX_OSERR, "cannot start: %s", strerror(errno));
 	pid = fork();
 	if (pid < 0)
 		die(&o, EX_OSERR, "cannot fork: %s", strerror(errno));
 	if (pid == 0)
-		_exit(run_session(&o, dialect, &jail, self, pair[1]));
+		_exit(run_session(&o, &session, &jail, pair[1]));
 	if (dup2(devnull, 0) < 0 || dup2(devnull, 1) < 0)
 		exit(EX_OSERR);
 	close(pair[1]);
-	file_close(&devnull);
-	file_close(&jail.dirfd);
-	log_open("in.popd", o.debugging);
+	if (session.starttls != NULL)
+		starttls_close(session.starttls);
+	log_open(o.debugging);
 	exit(broker_run(&config, pair[0], pid));
 }

@@ -8,6 +8,7 @@
 #include <crypt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 unsigned
 auth_name_is_safe(const char *user)
@@ -58,15 +59,17 @@ is_hash(const char *hash)
 static enum rc
 hashes_to(const char *password, const char *hash, unsigned *out)
 {
-	struct crypt_data *data = calloc(1, sizeof(*data));
+	/* Memory that goes back at once: a session may idle for long. */
+	struct crypt_data *data = mmap(NULL, sizeof(*data),
+	    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	const char *made;
 
-	if (data == NULL)
+	if (data == MAP_FAILED)
 		return RC_NOMEM;
 	made = crypt_rn(password, hash, data, sizeof(*data));
 	*out = made != NULL && made[0] != '*' && same_text(hash, made);
 	explicit_bzero(data, sizeof(*data));
-	free(data);
+	munmap(data, sizeof(*data));
 	return RC_OK;
 }
 

@@ -12,7 +12,8 @@ struct entry {
 	unsigned expired : 1;
 };
 
-/* shadow_find - user in the system's passwd and shadow. RC_NOSUCH: unknown, or
+/* shadow_find - user in the system's passwd and shadow: in the two files, and
+ * where else nsswitch.conf(5) says when he is not there. RC_NOSUCH: unknown, or
  * of a shape that does not fit an entry; RC_DENIED: shadow is not readable,
  * which only root may; RC_IO with errno. */
 enum rc shadow_find(const char *user, struct entry *out) MUST_CHECK;
@@ -24,6 +25,11 @@ enum rc shadow_find(const char *user, struct entry *out) MUST_CHECK;
 enum { PASSWD_LINE_OCTETS = 2048 };
 enum rc passwd_file_find(
     int fd, const char *user, struct entry *out) MUST_CHECK;
+
+/* passwd_line_find - user's line in the file behind fd, up to a ":" behind the
+ * name, without its LF. The caller wipes it. RC_NOSUCH, RC_IO as above. */
+enum rc passwd_line_find(
+    int fd, const char *user, char out[PASSWD_LINE_OCTETS + 1]) MUST_CHECK;
 
 /* entry_set - fills in out->who; RC_TOOLONG: name or home does not fit. */
 enum rc entry_set(struct entry *out, const char *name, uid_t uid, gid_t gid,

@@ -1,11 +1,12 @@
 /* pop3 - RFC 1939, with CAPA (RFC 2449), response codes (RFC 2449 section 8,
- * RFC 3206) and LAST (RFC 1460). Knows the verbs and what they answer; not
- * where mail lies, nor who may read it.
+ * RFC 3206), STLS (RFC 2595) and LAST (RFC 1460). Knows the verbs and what they
+ * answer; not where mail lies, nor who may read it.
  *
  *                 greeting
  *                    |
  *        USER        v
  *      +------ AUTHORIZATION <-----+       QUIT in AUTHORIZATION: close
+ *      |                           |       STLS: the same, and TLS
  *      v                           |
  *     NAMED --- PASS, refused -----+       third refusal: close
  *      |
@@ -20,6 +21,8 @@
  *                        nothing is removed (section 6)
  */
 #include "pop/dialect.h"
+#include "sys/num.h"
+#include <string.h>
 
 enum { NAMED = ST_NAMED, TRANSACTION = ST_LOGGED_IN };
 
@@ -51,7 +54,8 @@ pass(struct session *s, const struct args *a)
 	    (unsigned long long)s->drop.left_octets);
 }
 
-/* CAPA. RFC 2449 section 5; what is listed is true in both states. */
+/* CAPA. RFC 2449 section 5; what is listed is true in both states, but STLS,
+ * which comes and goes. */
 static enum rc
 capa(struct session *s, const struct args *a)
 {
@@ -61,11 +65,33 @@ capa(struct session *s, const struct args *a)
 	enum rc rc = reply_line(&s->out, "+OK capability list follows");
 
 	(void)a;
+	if (rc == RC_OK && session_can_tls(s) && !s->logged_in)
+		rc = reply_line(&s->out, "STLS");
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		if (rc == RC_OK)
 			rc = reply_line(&s->out, "%s", lines[i]);
 	}
 	return rc == RC_OK ? reply_end_multiline(&s->out) : rc;
+}
+
+/* STLS. RFC 2595 section 4. What came behind it in plain text is thrown away
+ * before the answer, since somebody on the way may have put it there; and so is
+ * the name of a USER before it. */
+static enum rc
+stls(struct session *s, const struct args *a)
+{
+	enum rc rc;
+
+	(void)a;
+	if (!session_can_tls(s))
+		return s->tls ? RC_STATE : RC_UNKNOWN;
+	rc = line_drain(&s->in);
+	if (rc != RC_OK) {
+		s->out.broken = rc;
+		return rc;
+	}
+	rc = reply_line(&s->out, "+OK begin TLS negotiation");
+	return rc == RC_OK ? session_secure(s) : rc;
 }
 
 /* STAT: the drop listing, without what is marked as deleted. Section 5. */
@@ -81,20 +107,34 @@ drop_listing(struct session *s, const struct args *a)
 static enum rc
 scan_line(struct session *s, const char *before, size_t i)
 {
-	return reply_line(&s->out, "%s%zu %llu", before, i + 1,
-	    (unsigned long long)s->drop.msg[i].octets);
+	char text[2 * NUM_OCTETS + 1], *at = text;
+
+	if (before[0] != '\0')
+		return reply_line(&s->out, "%s%zu %llu", before, i + 1,
+		    (unsigned long long)s->drop.msg[i].octets);
+	at = num_print(at, i + 1);
+	*at++ = ' ';
+	at = num_print(at, s->drop.msg[i].octets);
+	return reply_listed(&s->out, text, (size_t)(at - text));
 }
 
 /* uid_line - message i's unique-id listing. Section 7, UIDL. */
 static enum rc
 uid_line(struct session *s, const char *before, size_t i)
 {
+	char text[NUM_OCTETS + 1 + UID_TEXT_OCTETS + 1], *at;
 	char uid[UID_TEXT_OCTETS + 1];
 	enum rc rc = maildrop_uid(&s->drop, i, uid);
 
 	if (rc != RC_OK)
 		return rc;
-	return reply_line(&s->out, "%s%zu %s", before, i + 1, uid);
+	if (before[0] != '\0')
+		return reply_line(&s->out, "%s%zu %s", before, i + 1, uid);
+	at = num_print(text, i + 1);
+	*at++ = ' ';
+	memcpy(at, uid, UID_TEXT_OCTETS);
+	at += UID_TEXT_OCTETS;
+	return reply_listed(&s->out, text, (size_t)(at - text));
 }
 
 /* listing - LIST and UIDL: one message's line, or first and then every line of
@@ -305,6 +345,8 @@ wrong_state(const struct session *s, const struct command *c)
 {
 	if (s->logged_in)
 		return "not after a login";
+	if (c != NULL && c->run == stls)
+		return "TLS is on already";
 	return c != NULL && (c->states & TRANSACTION) != 0
 		   ? "not before a login"
 		   : "send USER first";
@@ -379,6 +421,7 @@ static const struct command commands[] = {
   { "PASS", NAMED,                    args_secret,      pass,         TRANSACTION, ST_AUTHORIZATION, "PASS secret" },
   { "CAPA", ST_AUTHORIZATION | NAMED | TRANSACTION,
                                       args_none,        capa,         ST_SAME,     ST_SAME,          "CAPA" },
+  { "STLS", ST_AUTHORIZATION | NAMED, args_none,        stls,         ST_AUTHORIZATION, ST_SAME,     "STLS" },
   { "STAT", TRANSACTION,              args_none,        drop_listing, ST_SAME,     ST_SAME,          "STAT" },
   { "LIST", TRANSACTION,              args_opt_msgno,   list,         ST_SAME,     ST_SAME,          "LIST [msg]" },
   { "UIDL", TRANSACTION,              args_opt_msgno,   uidl,         ST_SAME,     ST_SAME,          "UIDL [msg]" },

@@ -36,6 +36,34 @@ session_login(struct session *s, const char *user, char *secret)
 	return rc;
 }
 
+unsigned
+session_can_tls(const struct session *s)
+{
+	return s->config->starttls != NULL && !s->tls;
+}
+
+enum rc
+session_secure(struct session *s)
+{
+	const struct starttls *t = s->config->starttls;
+	enum rc rc = reply_flush(&s->out);
+
+	if (rc == RC_OK)
+		rc = starttls_begin(t, s->in.fd, s->out.fd);
+	if (rc == RC_OK)
+		rc = client_tls(s->config->broker_fd);
+	if (rc != RC_OK) {
+		s->out.broken = rc;
+		s->why = "no-tls";
+		return rc;
+	}
+	s->tls = 1;
+	s->user[0] = '\0';
+	line_init(&s->in, t->read_fd);
+	s->out.fd = t->write_fd;
+	return RC_OK;
+}
+
 /* open_mailbox - asks for the mailbox, and scans it into d. *taken: the broker
  * has given up the one before. */
 static enum rc
@@ -191,8 +219,8 @@ session_send(struct session *s, size_t i,
 static void
 debug(const struct session *s, char who, const char *text)
 {
-	char quoted[4 * REPLY_LINE_OCTETS + 3];
-	int shown = (int)strlen(text);
+	char quoted[4 * REPLY_LINE_OCTETS + 3], line[sizeof(quoted) + 16];
+	int n, shown = (int)strlen(text);
 	const char *mask = "";
 
 	if (!s->config->debugging || shown == 0)
@@ -204,7 +232,9 @@ debug(const struct session *s, char who, const char *text)
 	}
 	log_quote(quoted, sizeof(quoted), text, (size_t)shown);
 	quoted[strlen(quoted) - 1] = '\0';
-	dprintf(2, "%c: %s%s\n", who, quoted + 1, mask);
+	n = snprintf(line, sizeof(line), "%c: %s%s\n", who, quoted + 1, mask);
+	if (io_write(2, line, (size_t)n, 1000) != RC_OK)
+		return; /* nobody looks */
 }
 
 /* wait_for_input - until the client says something, has had its time, or must
@@ -217,7 +247,7 @@ wait_for_input(const struct session *s, int64_t since_ms, int64_t deadline_ms)
 	enum rc rc;
 
 	do
-		rc = client_wait(c->broker_fd, c->in_fd, deadline_ms);
+		rc = client_wait(c->broker_fd, s->in.fd, deadline_ms);
 	while (rc == RC_BUSY && io_now_ms() - since_ms < idle_ms);
 	return rc;
 }
@@ -242,7 +272,7 @@ read_command(struct session *s, struct line *line)
 			rc = wait_for_input(s, now, deadline);
 			if (rc != RC_OK)
 				return rc;
-			rc = line_read(&s->in, limit, io_now_ms(), line);
+			rc = line_read(&s->in, limit, IO_READY, line);
 			if (rc != RC_TIMEOUT)
 				break;
 			rc = RC_OK; /* a part of a line came; wait for the rest
@@ -311,6 +341,7 @@ session_run(struct session *s, const struct session_config *config)
 
 	memset(s, 0, offsetof(struct session, in));
 	s->config = config;
+	s->tls = config->tls;
 	s->decided = config->dialect != NULL;
 	s->dialect = s->decided ? config->dialect : &pop3_dialect;
 	s->state = ST_AUTHORIZATION;
@@ -325,14 +356,13 @@ session_run(struct session *s, const struct session_config *config)
 	if (reply_flush(&s->out) != RC_OK && s->why == NULL)
 		s->why = "client-gone";
 	client_log(config->broker_fd,
-	    "event=end why=\"%s\" dialect=%s retrieved=%llu octets=%llu "
+	    "event=end why=\"%s\" dialect=%s tls=%s retrieved=%llu octets=%llu "
 	    "deleted=%llu left=%zu",
 	    s->why != NULL ? s->why : "?",
-	    s->decided ? s->dialect->name : "undecided",
+	    s->decided ? s->dialect->name : "undecided", s->tls ? "yes" : "no",
 	    (unsigned long long)s->retrieved,
 	    (unsigned long long)s->retrieved_octets,
 	    (unsigned long long)s->removed,
 	    s->removed > 0 ? s->drop.left : s->drop.count);
-	maildrop_close(&s->drop);
 	return rc == RC_IO ? EX_IOERR : EX_OK;
 }

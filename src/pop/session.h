@@ -2,6 +2,7 @@
 #ifndef POP_SESSION_H
 #define POP_SESSION_H
 
+#include "priv/starttls.h"
 #include "store/maildrop.h"
 #include "sys/err.h"
 #include "wire/line.h"
@@ -26,7 +27,9 @@ struct session_config {
 	unsigned idle_s;        /* for each command after it */
 	unsigned supersede_s;   /* idle for so long, it makes way */
 	unsigned debugging : 1; /* the dialogue goes to descriptor 2 */
-	const char *host;       /* our name, printable */
+	unsigned tls : 1;       /* the connection is TLS from the start */
+	const struct starttls *starttls; /* how it becomes TLS, or NULL */
+	const char *host;                /* our name, printable */
 };
 
 struct session {
@@ -35,6 +38,7 @@ struct session {
 	unsigned state;                /* of the dialect's; ST_CLOSED ends it */
 	unsigned decided : 1;          /* the dialect stays */
 	unsigned logged_in : 1;        /* the broker said yes */
+	unsigned tls : 1;              /* nobody can listen */
 	unsigned done : 1;             /* the last command was not refused */
 	unsigned deleting : 1; /* POP1: the transaction began with RDEL */
 	unsigned refused;      /* logins */
@@ -62,6 +66,15 @@ int session_run(struct session *s, const struct session_config *config);
  * name can be; otherwise as client_authenticate. */
 enum rc session_login(
     struct session *s, const char *user, char *secret) MUST_CHECK;
+
+/* session_can_tls - whether session_secure may be called: TLS is to be had, and
+ * it is not on yet. */
+unsigned session_can_tls(const struct session *s);
+
+/* session_secure - after the answer that allows it: from here on the connection
+ * is TLS, and what the client said so far is forgotten. Anything but RC_OK: it
+ * is lost. RFC 2595 section 4. */
+enum rc session_secure(struct session *s) MUST_CHECK;
 
 /* session_open - opens and scans a mailbox, and gives up its spool locks
  * again; "" is the maildrop. What was open before is released, but only when

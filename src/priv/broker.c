@@ -13,6 +13,7 @@
 #include "sys/file.h"
 #include "sys/io.h"
 #include "sys/log.h"
+#include "sys/sandbox.h"
 #include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>
@@ -51,6 +52,7 @@ struct broker {
 	struct holding now; /* what is open */
 	sigset_t awake;     /* the signal mask while waiting */
 	unsigned busy_s;    /* so long another session has had the mailbox */
+	unsigned tls : 1;   /* as the session says, for the log */
 };
 
 struct broker_row {
@@ -98,7 +100,8 @@ respond(struct broker *b, enum msg_type request, enum rc rc)
 		if (put == RC_OK)
 			put = buf_put_u32(&body, b->now.lock.shared);
 		if (b->now.mbox_fd >= 0)
-			fds[nfds++] = b->now.mbox_fd;
+			fds[nfds++] = b->now.read_fd >= 0 ? b->now.read_fd
+							  : b->now.mbox_fd;
 		if (b->now.state_fd >= 0)
 			fds[nfds++] = b->now.state_fd;
 	}
@@ -149,11 +152,12 @@ log_login(const struct broker *b, const char *user, const char *why)
 
 	log_quote(quoted, sizeof(quoted), user, strlen(user));
 	if (why == NULL)
-		log_event(LOG_INFO, "event=login user=%s addr=%s", quoted,
-		    b->config->peer);
+		log_event(LOG_INFO, "event=login tls=%s user=%s addr=%s",
+		    b->tls ? "yes" : "no", quoted, b->config->peer);
 	else
-		log_event(LOG_NOTICE, "event=refused user=%s addr=%s why=%s",
-		    quoted, b->config->peer, why);
+		log_event(LOG_NOTICE,
+		    "event=refused tls=%s user=%s addr=%s why=%s",
+		    b->tls ? "yes" : "no", quoted, b->config->peer, why);
 }
 
 /* open_state_dir - the user's own directory under ours, made when absent.
@@ -172,6 +176,19 @@ open_state_dir(struct broker *b)
 		    b->who.name, b->config->state_dir, log_why(rc));
 }
 
+/* shut_in - the files of this user are all that the broker will open. */
+static enum rc
+shut_in(const struct broker *b)
+{
+	int dirs[] = {b->config->spool_dirfd, b->state_dirfd, -1};
+	enum rc rc;
+
+	if (file_open_dir(b->who.home, &dirs[2]) != RC_OK)
+		dirs[2] = -1; /* no home, no folders; it stays open */
+	rc = sandbox_files(dirs, sizeof(dirs) / sizeof(dirs[0]));
+	return rc == RC_NOSUCH ? RC_OK : rc;
+}
+
 /* welcome - the verdict was good: from here on nothing is root. */
 static enum rc
 welcome(struct broker *b)
@@ -180,6 +197,8 @@ welcome(struct broker *b)
 
 	open_state_dir(b);
 	rc = cred_become(&b->who, b->config->spool_gid);
+	if (rc == RC_OK)
+		rc = shut_in(b);
 	if (rc != RC_OK) {
 		log_event(LOG_ERR, "event=error user=%s doing=setuid why=%s",
 		    b->who.name, log_why(rc));
@@ -187,6 +206,15 @@ welcome(struct broker *b)
 	}
 	b->phase = PHASE_USER;
 	return RC_OK;
+}
+
+/* may_become - whether this process can be that user, or is. */
+static unsigned
+may_become(const struct account *who)
+{
+	uid_t me = geteuid();
+
+	return me == 0 || me == who->uid;
 }
 
 /* AUTHENTICATE user, secret. A refusal is answered at a fixed time after the
@@ -205,7 +233,7 @@ answer_authenticate(struct broker *b, struct buf *body)
 		goto out;
 	verdict =
 	    auth_password(&b->config->policy, user, secret, &b->who, &why);
-	if (verdict == RC_OK && geteuid() != 0 && geteuid() != b->who.uid) {
+	if (verdict == RC_OK && !may_become(&b->who)) {
 		verdict = RC_DENIED; /* we could never become that user */
 		why = "not-the-invoker";
 	}
@@ -242,7 +270,7 @@ take(struct broker *b, struct holding *h, unsigned reopen)
 
 		if (rc == RC_CHANGED && reopen > 0) {
 			reopen--;
-			file_close(&h->mbox_fd);
+			holding_reopen(h);
 			continue;
 		}
 		if (rc != RC_BUSY || now >= deadline)
@@ -485,6 +513,14 @@ answer_log(struct broker *b, struct buf *body)
 	return RC_OK;
 }
 
+/* answer_tls - TLS. */
+static enum rc
+answer_tls(struct broker *b, struct buf *body)
+{
+	b->tls = 1;
+	return buf_get_end(body) == RC_OK ? RC_OK : RC_BUG;
+}
+
 /* clang-format off */
 static const struct broker_row rows[] = {
 	{ MSG_AUTHENTICATE, PHASE_STRANGER, 2ul * (AUTH_SECRET_OCTETS + 4),
@@ -497,6 +533,7 @@ static const struct broker_row rows[] = {
 	{ MSG_UNLOCK,       PHASE_OPENED,   0,        2 * OPENS, answer_unlock },
 	{ MSG_LOG,          PHASE_STRANGER | PHASE_USER | PHASE_OPENED,
 	                                    LOG_LINE_OCTETS + 4, 4, answer_log },
+	{ MSG_TLS,          PHASE_STRANGER, 0,                1, answer_tls },
 };
 /* clang-format on */
 
@@ -580,22 +617,25 @@ serve_all(struct broker *b)
 	}
 }
 
-/* catch_signals - SIGTERM and its like ask to stop, and reach us only where
- * we wait. */
+/* SIGTERM and its like ask to stop; SIGUSR1, to tell the session to leave. */
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
+void
+broker_signals(sigset_t *out)
+{
+	sigemptyset(out);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaddset(out, signals[i]);
+}
+
 static void
 catch_signals(struct broker *b)
 {
-	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
 	struct sigaction action = {.sa_handler = on_signal};
-	sigset_t blocked;
 
-	sigemptyset(&blocked);
 	sigemptyset(&b->awake);
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
-		sigaction(numbers[i], &action, NULL);
-		sigaddset(&blocked, numbers[i]);
-	}
-	sigprocmask(SIG_BLOCK, &blocked, NULL);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &action, NULL);
 }
 
 /* farewell - what the program exits with, once the session has ended. The
@@ -610,7 +650,8 @@ farewell(struct broker *b, int session, enum rc rc)
 		    stop ? "signal" : log_why(rc), b->config->peer);
 		return stop ? EX_OK : EX_SOFTWARE;
 	}
-	file_close(&b->fd);
+	if (rc != RC_EOF)
+		file_close(&b->fd);
 	if (waitpid(session, &status, 0) != session)
 		return EX_OSERR;
 	if (WIFEXITED(status))
@@ -626,14 +667,15 @@ broker_run(const struct broker_config *config, int fd, int session)
 	struct broker b = {.config = config,
 	    .fd = fd,
 	    .phase = PHASE_STRANGER,
+	    .tls = config->tls,
 	    .state_dirfd = -1};
 	enum rc rc;
 
 	holding_init(&b.now);
 	catch_signals(&b);
-	srandom((unsigned)getpid() ^ (unsigned)io_now_ms());
+	srandom((unsigned)session ^ (unsigned)io_now_ms());
 	rc = serve_all(&b);
-	if (holding_close(&b.now) != RC_OK)
+	if (holding_unlock(&b.now) != RC_OK)
 		log_event(
 		    LOG_ERR, "event=error doing=unlock user=%s", b.who.name);
 	return farewell(&b, session, rc);

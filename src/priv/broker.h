@@ -3,6 +3,7 @@
 #define PRIV_BROKER_H
 
 #include "auth/auth.h"
+#include <signal.h>
 
 struct broker_config {
 	const char *spool_dir; /* where maildrops are, one file a user */
@@ -14,8 +15,13 @@ struct broker_config {
 	struct auth_policy policy;
 	unsigned lock_timeout_s;  /* how long to try for the spool locks */
 	unsigned strict_lock : 1; /* the spool locks are kept throughout */
+	unsigned tls : 1;         /* the connection is TLS from the start */
 	const char *peer;         /* the client's address, for the log */
 };
+
+/* broker_signals - those that broker_run listens to where it waits. They must
+ * be blocked when it is called. */
+void broker_signals(sigset_t *out);
 
 /* broker_run - serves the session that is process session at the other end of
  * fd until it is gone; then gives up the locks and returns what the program

@@ -225,6 +225,12 @@ client_wait(int broker_fd, int fd, int64_t deadline_ms)
 	}
 }
 
+enum rc
+client_tls(int broker_fd)
+{
+	return msg_send(broker_fd, MSG_TLS, NULL, NULL, 0);
+}
+
 void
 client_log(int broker_fd, const char *fmt, ...)
 {

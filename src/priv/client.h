@@ -61,6 +61,9 @@ enum rc client_unlock(int broker_fd) MUST_CHECK;
  * not; RC_IO. */
 enum rc client_wait(int broker_fd, int fd, int64_t deadline_ms) MUST_CHECK;
 
+/* client_tls - the connection is TLS from now on: the log shall say so. */
+enum rc client_tls(int broker_fd) MUST_CHECK;
+
 /* client_log - one line for the log; foreign text in it is already quoted. */
 void client_log(int broker_fd, const char *fmt, ...) PRINTF(2, 3);
 

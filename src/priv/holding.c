@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@ holding_init(struct holding *h)
 {
 	memset(h, 0, sizeof(*h));
 	h->place.dirfd = -1;
-	h->mbox_fd = h->state_fd = h->journal_fd = -1;
+	h->mbox_fd = h->read_fd = h->state_fd = h->journal_fd = -1;
 }
 
 enum rc
@@ -105,6 +106,24 @@ open_folder_to_read(struct holding *h)
 	return lock_try(&h->lock, h->mbox_fd);
 }
 
+/* open_to_read - a descriptor for the session, which is not to write. It stays
+ * open: a process that closes any descriptor of a file loses its lock. */
+static enum rc
+open_to_read(struct holding *h)
+{
+	struct stat ours, read;
+
+	h->read_fd = openat(h->place.dirfd, h->place.name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (h->read_fd >= 0 && fstat(h->mbox_fd, &ours) == 0 &&
+	    fstat(h->read_fd, &read) == 0 && ours.st_ino == read.st_ino &&
+	    ours.st_dev == read.st_dev)
+		return RC_OK;
+	lock_release(&h->lock);
+	file_close(&h->read_fd);
+	return RC_CHANGED;
+}
+
 /* attempt - holding_try with the group raised. */
 static enum rc
 attempt(struct holding *h)
@@ -117,6 +136,8 @@ attempt(struct holding *h)
 		    &h->mbox_fd);
 	if (rc == RC_OK)
 		rc = lock_try(&h->lock, h->mbox_fd);
+	if (rc == RC_OK && h->read_fd < 0 && !h->lock.shared)
+		rc = open_to_read(h);
 	if (h->place.is_spool)
 		return rc;
 	if (rc == RC_DENIED && !h->lock.shared)
@@ -235,6 +256,13 @@ holding_update(struct holding *h, const struct order *order)
 	return journal_run(journal(h), h->mbox_fd, order);
 }
 
+void
+holding_reopen(struct holding *h)
+{
+	file_close(&h->mbox_fd);
+	file_close(&h->read_fd);
+}
+
 enum rc
 holding_unlock(struct holding *h)
 {
@@ -246,7 +274,7 @@ holding_close(struct holding *h)
 {
 	enum rc rc = holding_unlock(h);
 
-	file_close(&h->mbox_fd);
+	holding_reopen(h);
 	file_close(&h->state_fd);
 	file_close(&h->journal_fd);
 	place_close(&h->place);

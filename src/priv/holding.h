@@ -10,6 +10,7 @@
 struct holding {
 	struct place place;
 	int mbox_fd;    /* -1: the maildrop is absent, or nothing is held */
+	int read_fd;    /* the same to read only, for the session; or -1 */
 	int state_fd;   /* -1: no state */
 	int journal_fd; /* in its place, beside the mailbox; or -1 */
 	struct lock lock;
@@ -56,6 +57,9 @@ void holding_journal(struct holding *h);
 
 /* holding_update - removes what order says, as journal_run does. */
 enum rc holding_update(struct holding *h, const struct order *order) MUST_CHECK;
+
+/* holding_reopen - the next holding_try opens the file anew. */
+void holding_reopen(struct holding *h);
 
 /* holding_unlock - gives up the spool locks. RC_IO: the group that was raised
  * for it cannot be lowered again, the process must end. */

@@ -27,6 +27,7 @@ enum msg_type {
 	MSG_LOG,                 /* text; no answer */
 	MSG_LEAVE = MSG_LOG + 2, /* from the broker: another session wants the
 				  * mailbox; no answer */
+	MSG_TLS = MSG_LEAVE + 2, /* the connection is TLS now; no answer */
 	MSG_END
 };
 

@@ -1,5 +1,6 @@
 /* peer - socket matters of the connection. Knows no protocol above TCP. */
 #include "priv/peer.h"
+#include "sys/num.h"
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -73,20 +74,27 @@ peer_port(int fd)
 {
 	union address a;
 	socklen_t n = sizeof(a);
+	const char *text;
+	uint64_t port;
 
 	memset(&a, 0, sizeof(a));
-	if (getsockname(fd, &a.any, &n) != 0)
-		return 0;
-	if (a.any.sa_family == AF_INET)
-		return ntohs(a.v4.sin_port);
-	return a.any.sa_family == AF_INET6 ? ntohs(a.v6.sin6_port) : 0;
+	if (getsockname(fd, &a.any, &n) == 0) {
+		if (a.any.sa_family == AF_INET)
+			return ntohs(a.v4.sin_port);
+		if (a.any.sa_family == AF_INET6)
+			return ntohs(a.v6.sin6_port);
+	}
+	text = getenv("TCPLOCALPORT");
+	return text != NULL && num_parse(text, UINT16_MAX, &port) == RC_OK
+		   ? (unsigned)port
+		   : 0;
 }
 
 void
 peer_tune(int fd)
 {
 	const struct timeval write_time = {.tv_sec = WRITE_S};
-	const int on = 1, idle = 30, every = 10, times = 3;
+	const int on = 1, idle = 30, every = 10;
 	const unsigned dead_ms = DEAD_MS;
 
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &write_time,
@@ -97,7 +105,6 @@ peer_tune(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof(every));
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &times, sizeof(times));
 	(void)setsockopt(
 	    fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms, sizeof(dead_ms));
 }

@@ -18,7 +18,8 @@ void peer_name(int fd, char out[PEER_OCTETS]);
  * block a write for long. Nothing of it is fatal. */
 void peer_tune(int fd);
 
-/* peer_port - the local port that fd's client reached, or 0. */
+/* peer_port - the local port that fd's client reached; when fd is no internet
+ * socket, what TCPLOCALPORT in the environment says; or 0. */
 unsigned peer_port(int fd);
 
 /* peer_pair - two connected descriptors for msg.h's frames, closed on exec.

@@ -1,19 +1,9 @@
-/* copies - see copies.h. Knows ids and the state file's record of copies.
- *
- * The record: "popdcopy", a 32-bit version, a 32-bit count, then for each
- * 16 octets of base id and a 32-bit ordinal, then the SHA-256 of all that. */
+/* copies - see copies.h. Knows ids, and no file. */
 #include "store/copies.h"
-#include "store/survivors.h"
 #include "store/uid.h"
 #include "sys/buf.h"
-#include "sys/io.h"
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { HEAD_OCTETS = 16, RECORD_OCTETS = UID_OCTETS + 4, VERSION = 1 };
-
-static const char magic[8] = {'p', 'o', 'p', 'd', 'c', 'o', 'p', 'y'};
 
 /* copy - one message of a group with the same base id. */
 struct copy {
@@ -33,12 +23,6 @@ struct copies {
 };
 
 #define HEAD 0x80000000u
-
-/* kept - the record of a state file. */
-struct kept {
-	unsigned char *data; /* owned; count records */
-	size_t count;
-};
 
 static enum rc
 add(struct copies *c, const unsigned char *base, size_t i, struct copy **out)
@@ -151,56 +135,15 @@ apply(struct copies *c, const struct maildrop *d, const unsigned char *record)
 	return RC_OK;
 }
 
-/* read_kept - the state file's record; none when it is not whole. */
-static enum rc
-read_kept(int state_fd, struct kept *k)
-{
-	unsigned char head[HEAD_OCTETS], sum[DIGEST_OCTETS];
-	struct digest digest;
-	struct buf b;
-	uint32_t version, count;
-	size_t got, size;
-
-	memset(k, 0, sizeof(*k));
-	if (state_fd < 0 ||
-	    io_pread(state_fd, head, sizeof(head), STATE_BODY, &got) != RC_OK ||
-	    got != sizeof(head) || memcmp(head, magic, sizeof(magic)) != 0)
-		return RC_OK;
-	buf_init(&b, head, sizeof(head));
-	b.len = sizeof(head);
-	b.pos = sizeof(magic);
-	if (buf_get_u32(&b, &version) != RC_OK ||
-	    buf_get_u32(&b, &count) != RC_OK || version != VERSION ||
-	    count > COPIES_KEPT_MAX)
-		return RC_OK;
-	size = (size_t)count * RECORD_OCTETS;
-	k->data = malloc(size + DIGEST_OCTETS);
-	if (k->data == NULL)
-		return RC_NOMEM;
-	if (io_pread(state_fd, k->data, size + DIGEST_OCTETS,
-		STATE_BODY + HEAD_OCTETS, &got) != RC_OK ||
-	    got != size + DIGEST_OCTETS)
-		return RC_OK;
-	digest_init(&digest);
-	digest_add(&digest, head, sizeof(head));
-	digest_add(&digest, k->data, size);
-	digest_end(&digest, sum);
-	if (memcmp(sum, k->data + size, DIGEST_OCTETS) == 0)
-		k->count = count;
-	return RC_OK;
-}
-
-/* number - an ordinal for every copy, and from it the id. */
+/* number - an ordinal for every copy. */
 static void
-number(struct copies *c, struct maildrop *d)
+number(struct copies *c)
 {
 	for (size_t n = 0; n < c->count; n++) {
 		struct copy *copy = &c->list[n];
 
 		if (copy->ordinal == 0)
 			copy->ordinal = ++c->list[copy->head].highest;
-		if (copy->ordinal > 1)
-			uid_copy(copy->base, copy->ordinal, d->msg[copy->i].id);
 	}
 }
 
@@ -208,7 +151,6 @@ enum rc
 copies_find(struct maildrop *d)
 {
 	struct copies *c = calloc(1, sizeof(*c));
-	struct kept kept = {NULL, 0};
 	size_t slots = 64;
 	enum rc rc = RC_NOMEM;
 
@@ -223,14 +165,11 @@ copies_find(struct maildrop *d)
 	if (c->slots == NULL || c->list == NULL)
 		goto out;
 	rc = find_groups(c, d);
+	for (size_t n = 0; n < d->kept_count && rc == RC_OK; n++)
+		rc = apply(c, d, d->kept + n * COPIES_RECORD_OCTETS);
 	if (rc == RC_OK)
-		rc = read_kept(d->state_fd, &kept);
-	for (size_t n = 0; n < kept.count && rc == RC_OK; n++)
-		rc = apply(c, d, kept.data + n * RECORD_OCTETS);
-	if (rc == RC_OK)
-		number(c, d);
+		number(c);
 out:
-	free(kept.data);
 	free(c->slots);
 	c->slots = NULL;
 	if (rc != RC_OK) {
@@ -238,36 +177,8 @@ out:
 		c = NULL;
 	}
 	d->copies = c;
-	return rc;
-}
-
-/* write_record - count records at data behind their head, with the digest. */
-static enum rc
-write_record(int state_fd, const unsigned char *data, uint32_t count)
-{
-	unsigned char head[HEAD_OCTETS], sum[DIGEST_OCTETS];
-	size_t size = (size_t)count * RECORD_OCTETS;
-	struct digest digest;
-	struct buf b;
-	enum rc rc;
-
-	buf_init(&b, head, sizeof(head));
-	rc = buf_put(&b, magic, sizeof(magic));
-	if (rc == RC_OK)
-		rc = buf_put_u32(&b, VERSION);
-	if (rc == RC_OK)
-		rc = buf_put_u32(&b, count);
-	digest_init(&digest);
-	digest_add(&digest, head, sizeof(head));
-	digest_add(&digest, data, size);
-	digest_end(&digest, sum);
-	if (rc == RC_OK)
-		rc = io_pwrite(state_fd, head, sizeof(head), STATE_BODY);
-	if (rc == RC_OK)
-		rc = io_pwrite(state_fd, data, size, STATE_BODY + HEAD_OCTETS);
-	if (rc == RC_OK)
-		rc = io_pwrite(state_fd, sum, sizeof(sum),
-		    STATE_BODY + HEAD_OCTETS + (off_t)size);
+	d->alike = c != NULL ? c->count : 0;
+	copies_as_ids(d);
 	return rc;
 }
 
@@ -296,17 +207,16 @@ copies_keep(struct maildrop *d)
 {
 	struct copies *c = d->copies;
 	unsigned char *data;
-	uint32_t count = 0;
+	size_t count = 0;
 	struct buf b;
 	enum rc rc = RC_OK;
 
-	if (c == NULL || d->state_fd < 0 ||
-	    (c->count == 0 && !copies_recorded(d->state_fd)))
+	if (c == NULL)
 		return RC_OK;
-	data = malloc(c->count * RECORD_OCTETS + 1);
+	data = malloc(c->count * COPIES_RECORD_OCTETS + 1);
 	if (data == NULL)
 		return RC_NOMEM;
-	buf_init(&b, data, c->count * RECORD_OCTETS);
+	buf_init(&b, data, c->count * COPIES_RECORD_OCTETS);
 	mark_gaps(c, d);
 	for (size_t n = 0; n < c->count && rc == RC_OK; n++) {
 		const struct copy *copy = &c->list[n];
@@ -320,23 +230,32 @@ copies_keep(struct maildrop *d)
 			rc = buf_put_u32(&b, copy->ordinal);
 		count++;
 	}
-	if (rc == RC_OK && (count > 0 || copies_recorded(d->state_fd)))
-		rc = write_record(d->state_fd, data, count);
-	free(data);
+	free(d->kept);
+	d->kept = data;
+	d->kept_count = count;
 	return rc;
 }
 
-unsigned
-copies_recorded(int state_fd)
+void
+copies_as_bases(struct maildrop *d)
 {
-	unsigned char head[HEAD_OCTETS];
-	size_t got;
+	const struct copies *c = d->copies;
 
-	if (state_fd < 0 ||
-	    io_pread(state_fd, head, sizeof(head), STATE_BODY, &got) != RC_OK)
-		return 0;
-	return got == sizeof(head) && memcmp(head, magic, sizeof(magic)) == 0 &&
-	       memcmp(head + 12, "\0\0\0\0", 4) != 0;
+	for (size_t n = 0; c != NULL && n < c->count; n++)
+		memcpy(d->msg[c->list[n].i].id, c->list[n].base, UID_OCTETS);
+}
+
+void
+copies_as_ids(struct maildrop *d)
+{
+	const struct copies *c = d->copies;
+
+	for (size_t n = 0; c != NULL && n < c->count; n++) {
+		const struct copy *copy = &c->list[n];
+
+		if (copy->ordinal > 1)
+			uid_copy(copy->base, copy->ordinal, d->msg[copy->i].id);
+	}
 }
 
 void

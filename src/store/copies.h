@@ -9,22 +9,26 @@
 
 #include "store/maildrop.h"
 
-enum { COPIES_KEPT_MAX = 65536 }; /* records taken from a state file */
+enum {
+	COPIES_KEPT_MAX = 65536,              /* records */
+	COPIES_RECORD_OCTETS = UID_OCTETS + 4 /* base id, 32-bit ordinal */
+};
 
 struct copies;
 
 /* copies_find - tells the messages of d apart: their ids, all just made, may
- * be alike and are distinct afterwards; d->copies remembers how. An absent or
- * damaged record counts as none. RC_NOMEM. */
+ * be alike and are distinct afterwards; d->copies remembers how. The records in
+ * d->kept are heeded. RC_NOMEM. */
 enum rc copies_find(struct maildrop *d) MUST_CHECK;
 
-/* copies_keep - records the ordinals of the copies that are not marked as
- * deleted, where they no longer count 1, 2, 3 by themselves. RC_NOMEM, RC_IO:
- * the record may be damaged, which copies_find notices. */
+/* copies_keep - makes d->kept the ordinals of the copies that are not marked as
+ * deleted, where they no longer count 1, 2, 3 by themselves. RC_NOMEM. */
 enum rc copies_keep(struct maildrop *d) MUST_CHECK;
 
-/* copies_recorded - whether the state file holds any record. */
-unsigned copies_recorded(int state_fd);
+/* copies_as_bases, copies_as_ids - give copies the id that they had before they
+ * were told apart, and back. */
+void copies_as_bases(struct maildrop *d);
+void copies_as_ids(struct maildrop *d);
 
 /* copies_free - what copies_find made; NULL is allowed. */
 void copies_free(struct copies *c);

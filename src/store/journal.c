@@ -40,7 +40,7 @@
 enum phase { IDLE, SHIFTING, TRUNCATING };
 
 #ifndef JOURNAL_STEP_OCTETS /* smaller for the model that tests this file */
-#define JOURNAL_STEP_OCTETS (4 * 1024 * 1024)
+#define JOURNAL_STEP_OCTETS (8 * 1024 * 1024)
 #endif
 
 enum {

@@ -33,8 +33,11 @@ maildrop_close(struct maildrop *d)
 	file_close(&d->fd);
 	file_close(&d->state_fd);
 	copies_free(d->copies);
+	free(d->kept);
 	free(d->msg);
 	d->copies = NULL;
+	d->kept = NULL;
+	d->kept_count = d->with_ids = d->alike = 0;
 	d->msg = NULL;
 	d->count = d->room = d->left = 0;
 	d->left_octets = 0;

@@ -41,6 +41,7 @@ struct mark {
 	nlink_t links;
 	off_t size;
 	struct timespec mtime, ctime;
+	unsigned quiet : 1; /* every later change shows in ctime */
 };
 
 /* MAILDROP_WHOLE - in place of an index: all messages as one text. */
@@ -60,9 +61,13 @@ struct maildrop {
 	off_t end;            /* where the scan ended */
 	off_t fresh;          /* where new mail behind it begins */
 	struct mark mark;
-	struct copies *copies; /* owned; NULL until unique-ids are known */
-	unsigned identified : 1;
-	unsigned read_only : 1; /* marks have no effect */
+	size_t with_ids;       /* so many have an id, if not the final one */
+	size_t alike;          /* of those, copies, as far as is known */
+	struct copies *copies; /* owned; NULL: ids are as they were made */
+	unsigned char *kept;   /* owned; kept_count records of copies */
+	size_t kept_count;
+	unsigned identified : 1; /* all ids are final */
+	unsigned read_only : 1;  /* marks have no effect */
 };
 
 struct maildrop_ops {

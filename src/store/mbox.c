@@ -3,6 +3,7 @@
 #include "store/mbox.h"
 #include "store/copies.h"
 #include "store/from.h"
+#include "store/index.h"
 #include "store/uid.h"
 #include "sys/io.h"
 #include <string.h>
@@ -32,10 +33,8 @@ same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* is_at - RC_OK when message i's From_ line is where it was, RC_CHANGED when
- * it is not. */
-static enum rc
-is_at(const struct maildrop *d, size_t i)
+enum rc
+mbox_is_at(const struct maildrop *d, size_t i)
 {
 	const struct message *m = &d->msg[i];
 	char line[FROM_MAX_OCTETS];
@@ -111,7 +110,7 @@ mbox_check(struct maildrop *d)
 	if (now.size <= was->size)
 		return RC_CHANGED;
 	for (size_t i = 0; i < d->count && rc == RC_OK; i++)
-		rc = is_at(d, i);
+		rc = mbox_is_at(d, i);
 	if (rc == RC_OK)
 		rc = is_appended(d);
 	if (rc == RC_OK)
@@ -187,15 +186,22 @@ identify_one(struct maildrop *d, size_t i)
 enum rc
 mbox_identify(struct maildrop *d)
 {
+	unsigned made;
 	enum rc rc;
 
 	if (d->identified)
 		return RC_OK;
-	rc = mbox_check(d);
-	for (size_t i = 0; i < d->count && rc == RC_OK; i++)
+	rc = d->with_ids < d->count ? mbox_check(d) : RC_OK;
+	made = d->with_ids < d->count;
+	for (size_t i = d->with_ids; i < d->count && rc == RC_OK; i++)
 		rc = identify_one(d, i);
 	if (rc == RC_OK)
 		rc = copies_find(d);
-	d->identified = rc == RC_OK;
-	return rc;
+	if (rc != RC_OK)
+		return rc;
+	d->with_ids = d->count;
+	d->identified = 1;
+	if (made)
+		index_save(d);
+	return RC_OK;
 }

@@ -22,6 +22,15 @@ uint64_t mbox_whole(const struct maildrop *d);
 /* mbox_mark - how the file behind fd is known now. RC_IO with errno. */
 enum rc mbox_mark(int fd, struct mark *out) MUST_CHECK;
 
+/* mbox_quiet_mark - likewise, but such that every later change of the file will
+ * show: waits until the clock of the last change has gone on, some
+ * milliseconds at most. out->quiet says whether it has. */
+enum rc mbox_quiet_mark(int fd, struct mark *out) MUST_CHECK;
+
+/* mbox_is_at - RC_OK when message i's From_ line is where it was; RC_CHANGED,
+ * RC_IO. */
+enum rc mbox_is_at(const struct maildrop *d, size_t i) MUST_CHECK;
+
 /* mbox_next - where the stored octets of message i end, its blank line
  * included: the next message's offset or the end of the scan. */
 off_t mbox_next(const struct maildrop *d, size_t i);

@@ -8,6 +8,7 @@
  * a missing last line end is added, so
  *     octets = stored + LFs without CR + what the last line lacks. */
 #include "store/from.h"
+#include "store/index.h"
 #include "store/mbox.h"
 #include "sys/io.h"
 #include <stdlib.h>
@@ -30,9 +31,11 @@ struct scanner {
 	char *data;
 	off_t base;
 	size_t at, len;
-	uint64_t bare;        /* LFs without CR in the content so far */
+	uint64_t bare; /* LFs without CR in the content so far */
+	size_t (*sweep)(const char *p, size_t n, uint64_t *bare);
 	unsigned last : 1;    /* the window reaches to the end */
 	unsigned started : 1; /* a message has begun */
+	unsigned at_bol : 1;  /* a line begins at at, which is not looked at */
 };
 
 uint32_t
@@ -45,10 +48,23 @@ mbox_sum(const char *line, size_t n)
 	return (sum ^ sum >> MESSAGE_SUM_BITS) & ((1u << MESSAGE_SUM_BITS) - 1);
 }
 
+/* is_past - whether a change now would have another time than was. The kernel's
+ * clock for files moves in ticks, on some file systems in whole seconds. */
+static unsigned
+is_past(const struct timespec *was, const struct timespec *now)
+{
+	return now->tv_sec > was->tv_sec ||
+	       (now->tv_sec == was->tv_sec && was->tv_nsec != 0 &&
+		   now->tv_nsec > was->tv_nsec);
+}
+
+/* The clock comes first: what changes between the two has a later time. */
 enum rc
 mbox_mark(int fd, struct mark *out)
 {
+	struct timespec now;
 	struct stat st;
+	unsigned known = clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0;
 
 	if (fstat(fd, &st) != 0)
 		return RC_IO;
@@ -58,41 +74,62 @@ mbox_mark(int fd, struct mark *out)
 	out->size = st.st_size;
 	out->mtime = st.st_mtim;
 	out->ctime = st.st_ctim;
+	out->quiet = known && is_past(&st.st_ctim, &now);
 	return RC_OK;
 }
 
-/* bare_line_ends - LFs without CR before them among the n octets at p; there
- * is an octet before p. The inner loop has a fixed length so that the compiler
- * makes it vector code. */
-static uint64_t
-bare_line_ends(const char *p, size_t n)
+/* sweep - goes over the n octets at p until one is the LF before "F" of what
+ * may be a From_ line, and returns its index, or n; adds the LFs without CR
+ * before that to *bare. There is an octet before p and LOOK_OCTETS behind the
+ * n. The inner loop has a fixed length and no branches so that the compiler
+ * makes it vector code; octets are counted in an octet, STEP is below 256. */
+enum { STEP = 128, LOOK_OCTETS = 5 };
+
+static inline __attribute__((always_inline)) size_t
+sweep_with(const char *p, size_t n, uint64_t *bare)
 {
-	enum { STEP = 128 };
+	const char *start = p, *end = p + n;
 	uint64_t total = 0;
 
-	for (; n >= STEP; n -= STEP, p += STEP) {
-		unsigned char part = 0;
+	for (; (size_t)(end - p) >= STEP; p += STEP) {
+		unsigned char part = 0, hits = 0;
 
-		for (size_t i = 0; i < STEP; i++)
+		for (ptrdiff_t i = 0; i < STEP; i++) {
+			unsigned char lf = p[i] == '\n';
+
 			part =
-			    (unsigned char)(part +
-					    ((p[i] == '\n') &
-						(p[(ptrdiff_t)i - 1] != '\r')));
+			    (unsigned char)(part + (lf & (p[i - 1] != '\r')));
+			hits |= (unsigned char)(lf & (p[i + 1] == 'F') &
+						(p[i + 5] == ' '));
+		}
+		if (hits != 0)
+			break;
 		total += part;
 	}
-	for (size_t i = 0; i < n; i++)
-		total += (p[i] == '\n') & (p[(ptrdiff_t)i - 1] != '\r');
-	return total;
+	for (; p < end; p++) {
+		if (*p != '\n')
+			continue;
+		if (p[1] == 'F' && p[5] == ' ')
+			break;
+		total += p[-1] != '\r';
+	}
+	*bare += total;
+	return (size_t)(p - start);
 }
 
-/* skip - takes the window's octets up to index to as content. */
-static void
-skip(struct scanner *s, size_t to)
+static size_t
+sweep_plain(const char *p, size_t n, uint64_t *bare)
 {
-	if (s->started && to > s->at)
-		s->bare += bare_line_ends(s->data + s->at, to - s->at);
-	s->at = to;
+	return sweep_with(p, n, bare);
 }
+
+#ifdef __x86_64__
+static __attribute__((target("avx2"))) size_t
+sweep_avx2(const char *p, size_t n, uint64_t *bare)
+{
+	return sweep_with(p, n, bare);
+}
+#endif
 
 /* tail_of - the octets of a blank line that ends before index at, behind a
  * line end; content is that many octets. */
@@ -151,6 +188,7 @@ begin_message(struct scanner *s, size_t n)
 	    mbox_sum(s->data + s->at, n) & ((1u << MESSAGE_SUM_BITS) - 1);
 	m->from_bare = n < 2 || s->data[s->at + n - 2] != '\r';
 	s->at += n;
+	s->at_bol = 1;
 	s->started = 1;
 	s->bare = 0;
 	return RC_OK;
@@ -170,43 +208,37 @@ line_at(const struct scanner *s, size_t at)
 }
 
 /* look - finds the From_ lines in the window, and leaves at before what needs
- * more octets to be told. */
+ * more octets to be told. A message has begun, so there is an octet before
+ * at. */
 static enum rc
 look(struct scanner *s)
 {
-	static const char needle[] = {'\n', 'F', 'r', 'o', 'm', ' '};
-	size_t from = s->at > 0 ? s->at - 1 : 0;
-
 	for (;;) {
-		const char *hit = from < s->len
-				      ? memmem(s->data + from, s->len - from,
-					    needle, sizeof(needle))
-				      : NULL;
-		size_t line, n;
+		size_t stop, n;
 		enum rc rc;
 
-		if (hit == NULL)
-			break;
-		line = (size_t)(hit - s->data) + 1;
-		n = line_at(s, line);
-		if (n == 0 && !s->last && s->len - line < FROM_MAX_OCTETS) {
-			skip(s, line);
-			return RC_OK;
+		if (s->at_bol) {
+			if (!s->last && s->len - s->at < FROM_MAX_OCTETS)
+				return RC_OK;
+			s->at_bol = 0;
+			n = line_at(s, s->at);
+			if (n > 0 && from_is_valid(s->data + s->at, n - 1)) {
+				rc = begin_message(s, n);
+				if (rc != RC_OK)
+					return rc;
+				continue;
+			}
 		}
-		from = line;
-		if (n == 0 || !from_is_valid(s->data + line, n - 1))
-			continue;
-		skip(s, line);
-		rc = begin_message(s, n);
-		if (rc != RC_OK)
-			return rc;
-		from = s->at - 1;
+		stop = s->last ? s->len : s->len - LOOK_OCTETS;
+		if (s->at >= stop)
+			return RC_OK;
+		s->at += s->sweep(s->data + s->at, stop - s->at, &s->bare);
+		if (s->at == stop)
+			return RC_OK;
+		s->bare += s->data[s->at - 1] != '\r';
+		s->at++;
+		s->at_bol = 1;
 	}
-	if (s->last)
-		skip(s, s->len);
-	else if (s->len > s->at + sizeof(needle))
-		skip(s, s->len - sizeof(needle));
-	return RC_OK;
 }
 
 /* slide - moves the window on, and fills it up. */
@@ -314,37 +346,30 @@ hide_pseudo(struct maildrop *d)
 	return rc;
 }
 
-/* quiet_mark - a mark that every later change will differ from. The kernel's
- * clock for files moves in ticks; within the tick of the last change another
- * one would not show. */
-static enum rc
-quiet_mark(const struct maildrop *d, struct mark *out)
+enum rc
+mbox_quiet_mark(int fd, struct mark *out)
 {
 	for (unsigned pauses = 0;; pauses++) {
-		struct timespec now;
-		enum rc rc = mbox_mark(d->fd, out);
+		enum rc rc = mbox_mark(fd, out);
 
-		if (rc != RC_OK || pauses == TICK_PAUSES ||
-		    clock_gettime(CLOCK_REALTIME_COARSE, &now) != 0 ||
-		    now.tv_sec != out->ctime.tv_sec ||
-		    now.tv_nsec > out->ctime.tv_nsec)
+		if (rc != RC_OK || out->quiet || pauses == TICK_PAUSES)
 			return rc;
 		io_pause(1);
 	}
 }
 
-enum rc
-mbox_scan(struct maildrop *d)
+/* scan_from - finds the messages of d from the offset at on. */
+static enum rc
+scan_from(struct maildrop *d, off_t at)
 {
-	struct scanner s = {.d = d};
-	enum rc rc = quiet_mark(d, &d->mark);
+	struct scanner s = {.d = d, .base = at, .sweep = sweep_plain};
+	enum rc rc;
 
-	if (rc != RC_OK || d->mark.size == 0)
-		return rc;
-	if ((uint64_t)d->mark.size >> MESSAGE_AT_BITS != 0)
-		return RC_LIMIT;
-	d->end = d->fresh = d->mark.size;
-	s.data = malloc(BLOCK_OCTETS);
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("avx2"))
+		s.sweep = sweep_avx2;
+#endif
+	s.data = calloc(1, BLOCK_OCTETS + LOOK_OCTETS);
 	if (s.data == NULL)
 		return RC_NOMEM;
 	rc = slide(&s);
@@ -359,5 +384,45 @@ mbox_scan(struct maildrop *d)
 	if (rc == RC_OK)
 		rc = end_message(&s);
 	free(s.data);
-	return rc == RC_OK ? hide_pseudo(d) : rc;
+	return rc;
+}
+
+/* Of a mailbox that is in the index only what is new is read, and the last
+ * message before it: how that one ends depends on what follows. */
+enum rc
+mbox_scan(struct maildrop *d)
+{
+	enum rc rc = mbox_quiet_mark(d->fd, &d->mark);
+	off_t at = 0;
+
+	if (rc != RC_OK || d->mark.size == 0)
+		return rc;
+	if ((uint64_t)d->mark.size >> MESSAGE_AT_BITS != 0)
+		return RC_LIMIT;
+	rc = index_load(d);
+	if (rc == RC_OK && d->count > 0 && d->end == d->mark.size) {
+		d->fresh = d->end;
+		return RC_OK;
+	}
+	d->end = d->fresh = d->mark.size;
+	if (rc == RC_OK && d->count > 1) {
+		at = (off_t)d->msg[--d->count].at;
+		if (d->with_ids > d->count)
+			d->with_ids = d->count;
+	} else {
+		d->count = d->with_ids = 0;
+	}
+	d->identified = 0;
+	if (rc == RC_OK)
+		rc = scan_from(d, at);
+	if (rc == RC_CORRUPT && at > 0) { /* the index lied */
+		d->count = d->with_ids = 0;
+		at = 0;
+		rc = scan_from(d, at);
+	}
+	if (rc == RC_OK && at == 0)
+		rc = hide_pseudo(d);
+	if (rc == RC_OK)
+		index_save(d);
+	return rc;
 }

@@ -1,6 +1,7 @@
 /* mbox_update - which octets of the file stay when the marked messages go. How
  * they move is the journal's. Knows the mbox format. */
 #include "store/copies.h"
+#include "store/index.h"
 #include "store/mbox.h"
 #include "store/survivors.h"
 
@@ -54,7 +55,7 @@ know_copies(struct maildrop *d, size_t first)
 
 	while (last > first && d->msg[last - 1].deleted)
 		last--;
-	if (d->left == 0 || (last == first && !copies_recorded(d->state_fd)))
+	if (d->left == 0 || (last == first && d->kept_count == 0))
 		return RC_OK;
 	return mbox_identify(d);
 }
@@ -83,6 +84,38 @@ mbox_plan(struct maildrop *d, int journal_fd, struct order *out)
 void
 mbox_removed(struct maildrop *d)
 {
-	if (copies_keep(d) != RC_OK)
-		return; /* the mail is right; copies count anew */
+	unsigned tail = d->count > 0 && d->msg[d->count - 1].deleted;
+	off_t gone = 0, behind = d->mark.size - (tail ? d->fresh : d->end);
+	size_t n = 0, ids = 0;
+
+	if (d->left == 0 || copies_keep(d) != RC_OK)
+		d->kept_count = 0; /* copies count anew */
+	copies_as_bases(d);
+	copies_free(d->copies);
+	d->copies = NULL;
+	for (size_t i = 0; i < d->count; i++) {
+		struct message m = d->msg[i];
+		off_t next = mbox_next(d, i);
+
+		if (m.deleted) {
+			gone += next - (off_t)m.at;
+			continue;
+		}
+		m.at = (m.at - (uint64_t)gone) &
+		       ((UINT64_C(1) << MESSAGE_AT_BITS) - 1);
+		d->msg[n++] = m;
+		ids += i < d->with_ids;
+	}
+	d->end -= gone;
+	d->fresh = d->end;
+	d->count = n;
+	d->with_ids = ids;
+	maildrop_reset(d);
+	d->identified = ids == n && d->alike == 0 && d->kept_count == 0;
+	if (mbox_quiet_mark(d->fd, &d->mark) != RC_OK)
+		return;
+	if (d->mark.size != d->end + behind)
+		d->mark.quiet = 0; /* then the next session scans */
+	index_save(d);
+	index_trim(d);
 }

@@ -76,26 +76,77 @@ line_end(struct uid_hash *h)
 	h->at_bol = 1;
 }
 
+/* octet - one, wherever in a line it stands. */
+static void
+octet(struct uid_hash *h, char c)
+{
+	if (c == '\n') {
+		h->cr = 0;
+		line_end(h);
+		return;
+	}
+	if (h->cr) {
+		h->octets++;
+		text(h, '\r');
+	}
+	h->cr = c == '\r';
+	if (!h->cr) {
+		h->octets++;
+		text(h, c);
+	}
+}
+
+/* is_plain - whether the n octets are a line from its first octet to its LF,
+ * with no CR, not empty, and no field that is left out. Nearly all are, and
+ * they go into the digest as they are. */
+static unsigned
+is_plain(const struct uid_hash *h, const char *line, size_t n)
+{
+	size_t name = n < UID_NAME_OCTETS ? n : UID_NAME_OCTETS;
+	const char *colon;
+
+	if (h->cr || n < 2 || memchr(line, '\r', n) != NULL)
+		return 0;
+	if (line[0] == ' ' || line[0] == '\t')
+		return !h->skipping;
+	colon = memchr(line, ':', name);
+	return colon == NULL || !is_left_out(line, (size_t)(colon - line));
+}
+
+/* plain_lines - how many of the n octets are plain lines, from the first on. */
+static size_t
+plain_lines(struct uid_hash *h, const char *octets, size_t n)
+{
+	size_t taken = 0;
+
+	while (taken < n) {
+		const char *line = octets + taken;
+		const char *lf = memchr(line, '\n', n - taken);
+		size_t size = lf != NULL ? (size_t)(lf - line) + 1 : 0;
+
+		if (size == 0 || !is_plain(h, line, size))
+			break;
+		h->skipping = 0;
+		h->octets += size + 1; /* its end as CRLF */
+		taken += size;
+	}
+	return taken;
+}
+
 unsigned
 uid_add(struct uid_hash *h, const char *octets, size_t n)
 {
-	for (size_t i = 0; i < n && !h->ended; i++) {
-		char c = octets[i];
+	const char *end = octets + n;
 
-		if (c == '\n') {
-			h->cr = 0;
-			line_end(h);
-			continue;
-		}
-		if (h->cr) {
-			h->octets++;
-			text(h, '\r');
-		}
-		h->cr = c == '\r';
-		if (!h->cr) {
-			h->octets++;
-			text(h, c);
-		}
+	while (octets < end && !h->ended) {
+		size_t plain = 0;
+
+		if (h->at_bol)
+			plain = plain_lines(h, octets, (size_t)(end - octets));
+		digest_add(&h->digest, octets, plain);
+		octets += plain;
+		if (octets < end)
+			octet(h, *octets++);
 	}
 	return h->ended;
 }

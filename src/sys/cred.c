@@ -5,21 +5,12 @@
 #include <grp.h>
 #include <unistd.h>
 
-/* is_only - RC_OK when the ids are these and root cannot be had back. */
+/* is_final - RC_OK when root cannot be had back. */
 static enum rc
-is_only(uid_t uid, gid_t gid, gid_t saved)
+is_final(void)
 {
-	uid_t r, e, s;
-	gid_t rg, eg, sg;
-
-	if (getresuid(&r, &e, &s) != 0 || getresgid(&rg, &eg, &sg) != 0)
-		return RC_IO;
-	if (r != uid || e != uid || s != uid || rg != gid || eg != gid ||
-	    sg != saved || getgroups(0, NULL) != 0)
-		return RC_DENIED;
-	if (setresuid(0, 0, 0) == 0 || setresgid(0, 0, 0) == 0)
-		return RC_DENIED;
-	return RC_OK;
+	return setresuid(0, 0, 0) == 0 || setresgid(0, 0, 0) == 0 ? RC_DENIED
+								  : RC_OK;
 }
 
 /* give_up - root for uid and gid, saved stays as the saved group id. */
@@ -31,7 +22,7 @@ give_up(uid_t uid, gid_t gid, gid_t saved)
 	if (setgroups(0, NULL) != 0 || setresgid(gid, gid, saved) != 0 ||
 	    setresuid(uid, uid, uid) != 0)
 		return RC_IO;
-	return is_only(uid, gid, saved);
+	return is_final();
 }
 
 enum rc
@@ -39,12 +30,13 @@ cred_become(const struct account *who, gid_t spool_gid)
 {
 	uid_t r, e, s;
 
-	if (getresuid(&r, &e, &s) != 0)
-		return RC_IO;
-	if (e != 0)
+	if (geteuid() != 0) {
+		if (getresuid(&r, &e, &s) != 0)
+			return RC_IO;
 		return who->uid == r && who->uid == e && who->uid == s
 			   ? RC_OK
 			   : RC_DENIED;
+	}
 	return give_up(who->uid, who->gid,
 	    spool_gid == CRED_NO_GROUP ? who->gid : spool_gid);
 }

@@ -97,14 +97,18 @@ file_make_dir(
 	 * to come finishes it. The mode goes first: afterwards it would take a
 	 * capability to change it. */
 	const mode_t unfinished = S_IRUSR;
+	const int flags =
+	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK;
 	struct stat st;
 	mode_t is;
 	int f;
 
-	if (mkdirat(dirfd, name, unfinished) != 0 && errno != EEXIST)
-		return of_errno();
-	f = openat(dirfd, name,
-	    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	f = openat(dirfd, name, flags);
+	if (f < 0 && errno == ENOENT) {
+		if (mkdirat(dirfd, name, unfinished) != 0 && errno != EEXIST)
+			return of_errno();
+		f = openat(dirfd, name, flags);
+	}
 	if (f < 0)
 		return errno == ENOTDIR ? RC_DENIED : of_errno();
 	if (fstat(f, &st) != 0) {
@@ -112,8 +116,8 @@ file_make_dir(
 		return RC_IO;
 	}
 	is = st.st_mode & 07777;
-	if (st.st_uid == geteuid() &&
-	    (is == unfinished || (is == mode && st.st_uid != uid)) &&
+	if ((is == unfinished || (is == mode && st.st_uid != uid)) &&
+	    st.st_uid == geteuid() &&
 	    (fchmod(f, mode) != 0 || fchown(f, uid, gid) != 0 ||
 		fstat(f, &st) != 0)) {
 		file_close(&f);

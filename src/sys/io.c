@@ -56,7 +56,8 @@ enum rc
 io_read(int fd, void *to, size_t size, int64_t deadline_ms, size_t *got)
 {
 	for (;;) {
-		enum rc rc = io_wait(fd, deadline_ms);
+		enum rc rc =
+		    deadline_ms == IO_READY ? RC_OK : io_wait(fd, deadline_ms);
 		ssize_t n;
 
 		if (rc != RC_OK)

@@ -19,6 +19,9 @@ void io_pause(unsigned ms);
  * RC_TIMEOUT: the deadline passed first; RC_IO with errno. */
 enum rc io_wait(int fd, int64_t deadline_ms) MUST_CHECK;
 
+/* IO_READY - in place of a deadline: a wait said that fd can be read. */
+#define IO_READY INT64_MIN
+
 /* io_read - what fd has, at most size octets, waiting until the deadline.
  * RC_OK with *got > 0; RC_EOF (a reset connection too); RC_TIMEOUT; RC_IO. */
 enum rc io_read(

@@ -1,20 +1,53 @@
 /* log - syslog, and descriptor 2 when the invoker asked for it. Knows no
- * protocol; the caller quotes foreign text with log_quote. */
+ * protocol; the caller quotes foreign text with log_quote.
+ *
+ * Not syslog(3), which for a time of day that every log daemon puts in itself
+ * reads the time zone's file, and connects anew for each line where nobody
+ * listens. */
 #include "sys/log.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <syslog.h>
+#include <unistd.h>
 
-/* One of the few writable globals: whether descriptor 2 is wanted. */
+/* Writable globals, of the few: where the log goes, and whether descriptor 2 is
+ * wanted. */
+static int log_fd = -1;
+static const char *log_name = "in.popd";
 static unsigned log_to_stderr;
 
 void
-log_open(const char *ident, unsigned to_stderr)
+log_open(unsigned to_stderr)
 {
 	log_to_stderr = to_stderr;
-	openlog(ident, LOG_PID | LOG_NDELAY, LOG_MAIL);
+	log_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+void
+log_open_as(const char *name, unsigned to_stderr)
+{
+	log_name = name;
+	log_open(to_stderr);
+}
+
+/* send_line - to the log daemon, if there is one. */
+static void
+send_line(int priority, const char *line)
+{
+	static const struct sockaddr_un daemon = {
+	    .sun_family = AF_UNIX, .sun_path = _PATH_LOG};
+	char text[LOG_LINE_OCTETS + 64];
+	int n = snprintf(text, sizeof(text), "<%d>%s[%ld]: %s",
+	    LOG_MAIL | priority, log_name, (long)getpid(), line);
+
+	if (log_fd < 0 || n < 0 || (size_t)n >= sizeof(text) ||
+	    sendto(log_fd, text, (size_t)n, MSG_NOSIGNAL,
+		(const struct sockaddr *)&daemon, sizeof(daemon)) != n)
+		return; /* nobody listens */
 }
 
 void
@@ -31,7 +64,7 @@ log_event(int priority, const char *fmt, ...)
 		memcpy(line, "?", 2);
 	else if ((size_t)n >= sizeof(line))
 		memcpy(line + sizeof(line) - 4, "...", 4);
-	syslog(priority, "%s", line);
+	send_line(priority, line);
 	if (log_to_stderr)
 		dprintf(2, "in.popd: %s\n", line);
 	errno = was;

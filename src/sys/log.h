@@ -8,10 +8,13 @@
 
 enum { LOG_LINE_OCTETS = 1024 }; /* longer lines are cut, and say so */
 
-/* log_open - connects to syslog (facility LOG_MAIL, with the process id), so
- * that it works after an identity or a root directory is given up; or, when
- * to_stderr, writes every line to descriptor 2 as well. */
-void log_open(const char *ident, unsigned to_stderr);
+/* log_open - from now on every line goes to syslog (as in.popd, facility
+ * LOG_MAIL, with the process id), and when to_stderr to descriptor 2 as well.
+ * A log daemon that is not there, or comes later, is no error. */
+void log_open(unsigned to_stderr);
+
+/* log_open_as - the same for another program than in.popd; name is kept. */
+void log_open_as(const char *name, unsigned to_stderr);
 
 /* log_event - one line; priority as in syslog(3). errno is kept. A line that
  * would be longer than LOG_LINE_OCTETS ends in "...". */

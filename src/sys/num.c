@@ -1,5 +1,6 @@
 /* num - decimal numbers from foreign text. Knows no protocol. */
 #include "sys/num.h"
+#include <string.h>
 
 enum rc
 num_parse(const char *text, uint64_t max, uint64_t *out)
@@ -23,4 +24,18 @@ num_parse(const char *text, uint64_t max, uint64_t *out)
 		return RC_LIMIT;
 	*out = value;
 	return RC_OK;
+}
+
+char *
+num_print(char *to, uint64_t value)
+{
+	char digits[NUM_OCTETS];
+	size_t n = sizeof(digits);
+
+	do {
+		digits[--n] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value > 0);
+	memcpy(to, digits + n, sizeof(digits) - n);
+	return to + sizeof(digits) - n;
 }

@@ -4,6 +4,8 @@
 #include "sys/io.h"
 #include <string.h>
 
+enum { DRAIN_READS = 64 }; /* a mebibyte */
+
 void
 line_init(struct line_reader *r, int fd)
 {
@@ -67,7 +69,8 @@ line_read(
 		enum rc rc;
 
 		/* Who sends faster than we read does not get more time. */
-		if (filled && io_now_ms() >= deadline_ms)
+		if (filled &&
+		    (deadline_ms == IO_READY || io_now_ms() >= deadline_ms))
 			return RC_TIMEOUT;
 		if (r->discarding || r->seen >= limit) {
 			r->discarding = 1;
@@ -101,4 +104,19 @@ unsigned
 line_waiting(struct line_reader *r)
 {
 	return find_end(r) != NULL || r->at_end;
+}
+
+enum rc
+line_drain(struct line_reader *r)
+{
+	enum rc rc = RC_OK;
+	size_t got;
+
+	line_drop(r);
+	for (unsigned i = 0; i < DRAIN_READS && rc == RC_OK; i++)
+		rc =
+		    io_read(r->fd, r->data, sizeof(r->data), io_now_ms(), &got);
+	if (rc == RC_OK)
+		return RC_LIMIT;
+	return rc == RC_TIMEOUT || rc == RC_EOF ? RC_OK : rc;
 }

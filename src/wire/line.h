@@ -48,4 +48,8 @@ unsigned line_waiting(struct line_reader *r);
 /* line_drop - throws away every octet that was read ahead. RFC 2595 s. 4. */
 void line_drop(struct line_reader *r);
 
+/* line_drain - line_drop, and everything that has come meanwhile, be it the
+ * end. RC_LIMIT: it does not stop coming; RC_IO. */
+enum rc line_drain(struct line_reader *r) MUST_CHECK;
+
 #endif

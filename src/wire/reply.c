@@ -38,11 +38,21 @@ reply_flush(struct reply *r)
 	return rc;
 }
 
+/* flush_full - lets data go when it is full. There is always room for a part
+ * of a body behind that. */
+static enum rc
+flush_full(struct reply *r)
+{
+	return r->len < REPLY_BUFFER_OCTETS ? r->broken : reply_flush(r);
+}
+
 /* put - n octets as they are. */
 static enum rc
 put(struct reply *r, const char *octets, size_t n)
 {
-	while (n > 0) {
+	enum rc rc = r->broken;
+
+	while (n > 0 && rc == RC_OK) {
 		size_t room = sizeof(r->data) - r->len;
 		size_t part = n < room ? n : room;
 
@@ -50,14 +60,9 @@ put(struct reply *r, const char *octets, size_t n)
 		r->len += part;
 		octets += part;
 		n -= part;
-		if (r->len == sizeof(r->data)) {
-			enum rc rc = reply_flush(r);
-
-			if (rc != RC_OK)
-				return rc;
-		}
+		rc = flush_full(r);
 	}
-	return r->broken;
+	return rc;
 }
 
 void
@@ -97,33 +102,65 @@ reply_line(struct reply *r, const char *fmt, ...)
 	return rc == RC_OK ? put(r, "\r\n", 2) : rc;
 }
 
+enum rc
+reply_listed(struct reply *r, const char *text, size_t n)
+{
+	enum rc rc = put(r, text, n);
+
+	return rc == RC_OK ? put(r, "\r\n", 2) : rc;
+}
+
+/* convert - n octets of a body, at most REPLY_PART_OCTETS, into data. A LF
+ * gets a CR unless it has one; stuffed: and a "." that begins a line another
+ * one. Of n octets that makes 2 n at most. */
+static void
+convert(struct reply *r, const char *octets, size_t n, unsigned stuffed)
+{
+	const char *end = octets + n;
+	char *to = r->data + r->len;
+	unsigned at_bol = r->at_bol;
+	char last = (char)r->last;
+
+	while (octets < end) {
+		const char *lf = memchr(octets, '\n', (size_t)(end - octets));
+		size_t text = (size_t)((lf != NULL ? lf : end) - octets);
+
+		if (stuffed && at_bol && *octets == '.')
+			*to++ = '.';
+		memcpy(to, octets, text);
+		to += text;
+		octets += text;
+		if (text > 0) {
+			last = octets[-1];
+			at_bol = 0;
+		}
+		if (lf != NULL) {
+			*to = '\r';
+			to += last != '\r';
+			*to++ = '\n';
+			octets++;
+			last = '\n';
+			at_bol = 1;
+		}
+	}
+	r->len = (size_t)(to - r->data);
+	r->at_bol = at_bol & 1u;
+	r->last = (unsigned char)last;
+}
+
 /* body - n octets with CRLF line ends; stuffed: and with byte-stuffing. */
 static enum rc
 body(struct reply *r, const char *octets, size_t n, unsigned stuffed)
 {
-	const char *end = octets + n;
 	enum rc rc = r->broken;
 
-	while (octets < end && rc == RC_OK) {
-		const char *lf = memchr(octets, '\n', (size_t)(end - octets));
-		const char *stop = lf != NULL ? lf : end;
+	while (n > 0 && rc == RC_OK) {
+		size_t part = n < REPLY_PART_OCTETS ? n : REPLY_PART_OCTETS;
 
-		if (stuffed && r->at_bol && *octets == '.')
-			rc = put(r, ".", 1);
-		if (stop > octets) {
-			if (rc == RC_OK)
-				rc = put(r, octets, (size_t)(stop - octets));
-			r->last = (unsigned char)stop[-1];
-			r->at_bol = 0;
-		}
-		if (lf != NULL) {
-			if (rc == RC_OK)
-				rc = r->last == '\r' ? put(r, "\n", 1)
-						     : put(r, "\r\n", 2);
-			r->last = '\n';
-			r->at_bol = 1;
-		}
-		octets = lf != NULL ? lf + 1 : end;
+		convert(r, octets, part, stuffed);
+		octets += part;
+		n -= part;
+		rc = flush_full(r);
 	}
 	return rc;
 }

@@ -7,8 +7,9 @@
 #include <stdint.h>
 
 enum {
-	REPLY_BUFFER_OCTETS = 65536,
-	REPLY_LINE_OCTETS = 512 /* RFC 1939 section 3, with CRLF */
+	REPLY_BUFFER_OCTETS = 65536, /* as many leave by themselves */
+	REPLY_PART_OCTETS = 8192, /* of a body, converted without looking up */
+	REPLY_LINE_OCTETS = 512   /* RFC 1939 section 3, with CRLF */
 };
 
 struct reply {
@@ -21,7 +22,7 @@ struct reply {
 	uint64_t written;    /* octets handed to the descriptor so far */
 	char first[REPLY_LINE_OCTETS]; /* the first line since the caller made
 					* it empty, for the -d log */
-	char data[REPLY_BUFFER_OCTETS];
+	char data[REPLY_BUFFER_OCTETS + 2 * REPLY_PART_OCTETS];
 };
 
 /* reply_init - writes to fd, which stays the caller's. */
@@ -33,6 +34,10 @@ void reply_init(struct reply *r, int fd, unsigned stall_ms);
  * does not take it, and every later call on r says the same. */
 enum rc reply_line(struct reply *r, const char *fmt, ...) MUST_CHECK
     PRINTF(2, 3);
+
+/* reply_listed - a line of a listing, which is not looked at: n octets of our
+ * own making, with CRLF added. Errors as above. */
+enum rc reply_listed(struct reply *r, const char *text, size_t n) MUST_CHECK;
 
 /* reply_body - begins a body that no line goes before. */
 void reply_body(struct reply *r);

@@ -32,11 +32,28 @@ same "$tmp/help-letters" "$tmp/man-letters" "and their letters"
 
 # log_trouble's second argument is an event, too.
 {
-	grep -rhoE 'event=[a-z-]+' src
+	grep -rhoE --exclude-dir=tls --exclude=main_tls.c 'event=[a-z-]+' src
 	sed -n 's/.*log_trouble(b, "\([a-z-]*\)".*/event=\1/p' src/priv/broker.c
 } | sort -u >"$tmp/src-events"
 section DIAGNOSTICS | grep -oE 'event=[a-z-]+' | sort -u >"$tmp/man-events"
 same "$tmp/src-events" "$tmp/man-events" "DIAGNOSTICS has every log event"
+
+# The same of in.popd-tls, where it was built.
+if [ -x "$B/in.popd-tls" ]; then
+	man=docs/in.popd-tls.8
+	"$B/in.popd-tls" --help >"$tmp/help"
+	grep -oE '^ +-[a-z], --[a-z-]+|^ +-[A-Z], --[a-z-]+' "$tmp/help" | tr -d ' ' |
+		sort -u >"$tmp/help-options"
+	section OPTIONS | sed -n 's/^\.It Fl \([A-Za-z]\) , Fl -\([a-z-]*\).*/-\1,--\2/p' |
+		sort -u >"$tmp/man-options"
+	same "$tmp/help-options" "$tmp/man-options" "in.popd-tls.8 has the options of --help"
+	grep -hoE 'event=[a-z-]+' src/tls/*.c src/main_tls.c | sort -u >"$tmp/src-events"
+	section DIAGNOSTICS | grep -oE 'event=[a-z-]+' | sort -u >"$tmp/man-events"
+	same "$tmp/src-events" "$tmp/man-events" "and its log events"
+	man=docs/in.popd.8
+else
+	skip "in.popd-tls.8" "not built"
+fi
 
 # The reasons of a refused login are the words that auth and the broker set.
 grep -hoE '(= |return |\? |: )"[a-z]+(-[a-z]+)*"' src/auth/auth.c \
@@ -72,7 +89,7 @@ grep -oE '^-ERR \[[A-Z/-]+\]' README | grep -oE '\[.*\]' | sort -u >"$tmp/readme
 same "$tmp/src-codes" "$tmp/readme-codes" "README says what to do about every response code"
 
 if have mandoc; then
-	lint=$(mandoc -Tlint -Wwarning "$man" 2>&1)
+	lint=$(mandoc -Tlint -Wwarning "$man" docs/in.popd-tls.8 2>&1)
 	ok $? "mandoc has no warning" "$lint"
 else
 	skip "mandoc has no warning" "no mandoc"

@@ -81,7 +81,7 @@ hold_log() {
 	like "$(cat "$log")" "event=login .*user=\"$user\" addr=$address\$" \
 		"$1: the log names the client's address"
 	like "$(cat "$log")" \
-		"event=end why=\"quit\" dialect=pop3 retrieved=10 .*deleted=2 left=8 .*addr=$address\$" \
+		"event=end why=\"quit\" dialect=pop3 tls=no retrieved=10 .*deleted=2 left=8 .*addr=$address\$" \
 		"$1: and tells how the session ended"
 	! grep -qF "$password" "$log"
 	ok $? "$1: and never the password"

@@ -26,7 +26,7 @@ is "$(objdump -t "$B/libpopd.a" "$B/src/main.o" |
 	awk 'match($0, / O (\.data|\.bss|\*COM\*)[.a-z_0-9]*\t/) &&
 			$0 !~ / \.data\.rel\.ro/ {
 		sub(/\.[0-9]+$/, "", $NF); sub(/^.*\./, "", $NF); print $NF }' | sort | tr '\n' ' ')" \
-	"log_to_stderr path stop wanted " "writable globals"
+	"log_fd log_name log_to_stderr path s stop wanted " "writable globals"
 
 if ! is_root; then
 	skip "the processes of a session" "needs root"
@@ -188,8 +188,14 @@ other = {n: t for n, t in mine.items() if n > 3}
 say(set(other.values()) <= {box, tmp + "/state/anna/maildrop"} and
     len(other) == 2, "after the login it has the mailbox and its state besides",
     mine)
-say(list(brokers.values()).count(box) == 1,
-    "the broker has one descriptor on the mailbox", brokers)
+say(list(brokers.values()).count(box) == 2,
+    "the broker has the mailbox twice: to write, and the one it handed over",
+    brokers)
+say(all(os.stat("/proc/%d/fd/%d" % (r.session, n)) and
+        int(open("/proc/%d/fdinfo/%d" % (r.session, n)).read().split(
+            "flags:")[1].split()[0], 8) & 3 == 0
+        for n, t in mine.items() if t == box),
+    "the session has the mailbox to read only")
 s = status(r.broker)
 say(s["Uid"] == [str(UID)] * 4, "the broker is the user", s["Uid"])
 say(s["Gid"] == [str(UID), str(UID), mail_gid, str(UID)],
@@ -283,7 +289,12 @@ whole("SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM ignored",
       prepare=ignore(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT,
                      signal.SIGTERM, signal.SIGALRM))
 s, _ = whole("every signal blocked", prepare=block)
-say(s and int(s["SigBlk"][0], 16) == 0, "every signal blocked: no longer", s)
+ours = sum(1 << (n - 1) for n in (signal.SIGTERM, signal.SIGINT,
+                                  signal.SIGHUP, signal.SIGUSR1))
+say(s and int(s["SigBlk"][0], 16) == ours,
+    "every signal blocked: no longer, but those that are the broker's", s)
+say(s and s["Seccomp"] == ["2"] and s["NoNewPrivs"] == ["1"],
+    "the session is filtered", s)
 whole("umask 0", prepare=lambda: os.umask(0))
 say(os.stat(tmp + "/state/anna").st_mode & 0o777 == 0o700 and
     os.stat(tmp + "/state/anna/maildrop").st_mode & 0o777 == 0o600,

@@ -228,6 +228,78 @@ the_rest_of_a_long_line_is_no_line(void **state)
 	}
 }
 
+/* filled - n octets of lines that are nobody's, each at most most long with its
+ * end. */
+static void
+filled(char *text, size_t n, size_t most)
+{
+	memset(text, '#', n);
+	for (size_t at = n; at > 0; at -= at < most ? at : most)
+		text[at - 1] = '\n';
+}
+
+/* A line that begins at every place of the first blocks that are read, behind
+ * short lines, long ones and too long ones, with another behind it that is the
+ * last and has an end or none. */
+static void
+lines_are_found_wherever_they_begin(void **state)
+{
+	enum { MOST = 5 * PASSWD_LINE_OCTETS };
+	static const char line[] = "anna:hash1:1001:7:gecos:/home/anna:/sh\n";
+	static const char last[] = "bea:hash2:1002:8::/home/bea:\n";
+	static const size_t lengths[] = {1, 50, PASSWD_LINE_OCTETS - 1,
+	    PASSWD_LINE_OCTETS, PASSWD_LINE_OCTETS + 1, 2 * PASSWD_LINE_OCTETS,
+	    2 * PASSWD_LINE_OCTETS + 1, 2 * MOST};
+	static char text[MOST + sizeof(line) + sizeof(last)];
+	struct entry e;
+
+	(void)state;
+	for (size_t at = 0; at <= MOST; at++) {
+		size_t most = lengths[at % 8], n = at;
+
+		filled(text, n, most);
+		memcpy(text + n, line, sizeof(line) - 1);
+		n += sizeof(line) - 1;
+		memcpy(text + n, last, sizeof(last) - 1);
+		n += sizeof(last) - 1 - at / 8 % 2;
+		assert_int_equal(find_n(text, n, "anna", &e), RC_OK);
+		assert_string_equal(e.hash, "hash1");
+		assert_string_equal(e.who.home, "/home/anna");
+		assert_int_equal(e.who.uid, 1001);
+		assert_int_equal(find_n(text, n, "bea", &e), RC_OK);
+		assert_string_equal(e.hash, "hash2");
+		assert_string_equal(e.who.home, "/home/bea");
+		assert_int_equal(find_n(text, n, "#", &e), RC_NOSUCH);
+		assert_int_equal(find_n(text, n, "", &e), RC_NOSUCH);
+	}
+}
+
+/* A line of every length near those of the buffer, at the file's end and
+ * before others: as long as is allowed it is an account, else nothing, and
+ * what it hides in its middle neither. */
+static void
+lines_of_every_length(void **state)
+{
+	enum { MOST = 5 * PASSWD_LINE_OCTETS };
+	static char text[MOST + 100];
+	struct entry e;
+
+	(void)state;
+	for (size_t n = 60; n < MOST; n++) {
+		size_t all = of_length(text, n), near = n % PASSWD_LINE_OCTETS;
+		enum rc rc = n < PASSWD_LINE_OCTETS ? RC_OK : RC_NOSUCH;
+
+		if (near > 60 && near < PASSWD_LINE_OCTETS - 60)
+			continue;
+		assert_int_equal(find_n(text, all, "anna", &e), rc);
+		assert_int_equal(find_n(text, all, "bea", &e), RC_OK);
+		assert_int_equal(find_n(text, n, "anna", &e), rc);
+		assert_int_equal(find_n(text, n, "bea", &e), RC_NOSUCH);
+		memcpy(text + n - 25, "\0bea:x:1:1::/:", 14);
+		assert_int_equal(find_n(text, n, "bea", &e), RC_NOSUCH);
+	}
+}
+
 static void
 fields_that_do_not_fit_are_no_account(void **state)
 {
@@ -273,6 +345,8 @@ main(void)
 	    cmocka_unit_test(a_nul_spoils_its_line_alone),
 	    cmocka_unit_test(long_lines_are_no_account_and_hide_none),
 	    cmocka_unit_test(the_rest_of_a_long_line_is_no_line),
+	    cmocka_unit_test(lines_are_found_wherever_they_begin),
+	    cmocka_unit_test(lines_of_every_length),
 	    cmocka_unit_test(fields_that_do_not_fit_are_no_account),
 	    cmocka_unit_test(a_file_that_cannot_be_read_says_so),
 	};

@@ -18,6 +18,7 @@
 #include "priv/peer.h"
 #include "sys/io.h"
 #include "sys/log.h"
+#include "sys/sandbox.h"
 #include <crypt.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -288,7 +289,9 @@ static inline void __attribute__((noreturn)) house_serve(int client)
 	}
 	close(pair[1]);
 	close(client);
-	log_open("test", 1);
+	log_open(1);
+	if (sandbox_begin() != RC_OK)
+		_exit(99);
 	if (house.fault_call != 0)
 		fault_at(house.fault_call, house.fault_why);
 	_exit(broker_run(&b, pair[0], session));

@@ -191,7 +191,7 @@ the_normal_scenario(void **state)
 		closes(&g);
 		guest_leave(&g);
 		assert_int_equal(
-		    house_logged("why=\"quit\" dialect=pop1 retrieved=3 "
+		    house_logged("why=\"quit\" dialect=pop1 tls=no retrieved=3 "
 				 "octets=199 deleted=3 left=0 user=Fred"),
 		    i + 1);
 	}

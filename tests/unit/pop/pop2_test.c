@@ -729,8 +729,9 @@ mail_that_comes_meanwhile_stays(void **state)
 	asks(&g, "QUIT", BYE);
 	guest_leave(&g);
 	assert_file(house.anna, MAIL_3 "\n" LATE);
-	assert_int_equal(house_logged("why=\"quit\" dialect=pop2 retrieved=2 "
-				      "octets=43 deleted=2 "),
+	assert_int_equal(
+	    house_logged("why=\"quit\" dialect=pop2 tls=no retrieved=2 "
+			 "octets=43 deleted=2 "),
 	    1);
 }
 

@@ -808,6 +808,222 @@ octet_by_octet(void **state)
 	assert_mbox(MSG_1 MSG_3);
 }
 
+/* -- STLS: RFC 2595 section 4; the test is the TLS server as well -- */
+
+/* server - what it has: the control descriptor's other end, and where it would
+ * put what it has deciphered. */
+struct server {
+	int ctl, data;
+};
+
+static void
+start_with_tls(struct talk *t, struct server *v)
+{
+	static struct starttls starttls;
+	int ctl[2], data[2];
+
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ctl), 0);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, data), 0);
+	starttls = (struct starttls){ctl[1], data[1], data[1]};
+	script.config.starttls = &starttls;
+	if (script.tls_is_gone)
+		close(ctl[0]);
+	talk_start(t);
+	close(ctl[1]);
+	close(data[1]);
+	v->ctl = ctl[0];
+	v->data = data[0];
+	assert_string_equal(hear(t), HELLO);
+}
+
+/* switch_over - what the server does when it is told to: talks through it. */
+static void
+switch_over(struct talk *t, struct server *v)
+{
+	char c[2];
+
+	assert_string_equal(hear(t), "+OK begin TLS negotiation\r\n");
+	assert_int_equal(read(v->ctl, c, sizeof(c)), 1);
+	assert_int_equal(c[0], 'y');
+	close(v->ctl);
+	/* The session has let go of the connection. */
+	assert_string_equal(hear(t), "");
+	close(t->fd);
+	t->fd = v->data;
+}
+
+/* lists_stls - whether CAPA does. */
+static unsigned
+lists_stls(struct talk *t)
+{
+	unsigned found = 0;
+	const char *line;
+
+	say(t, "CAPA\r\n");
+	while (strcmp(line = hear(t), ".\r\n") != 0) {
+		assert_string_not_equal(line, "");
+		found += strcmp(line, "STLS\r\n") == 0;
+	}
+	return found;
+}
+
+static void
+after_stls_everything_begins_anew(void **state)
+{
+	struct server v;
+	struct talk t;
+
+	(void)state;
+	start_with_tls(&t, &v);
+	assert_int_equal(lists_stls(&t), 1);
+	say(&t, "USER anna\r\n");
+	(void)hear(&t);
+	assert_int_equal(lists_stls(&t), 1);
+	say(&t, "stls x\r\n");
+	assert_string_equal(hear(&t), "-ERR usage: STLS\r\n");
+	say(&t, "stls\r\n");
+	switch_over(&t, &v);
+	assert_int_equal(lists_stls(&t), 0);
+	say(&t, "PASS geheim\r\n"); /* whose? */
+	assert_string_equal(hear(&t), "-ERR send USER first\r\n");
+	say(&t, "STLS\r\n");
+	assert_string_equal(hear(&t), "-ERR TLS is on already\r\n");
+	say(&t, "USER anna\r\nSTLS\r\nPASS geheim\r\nRETR 1\r\nQUIT\r\n");
+	assert_string_equal(hear(&t), "+OK send PASS\r\n");
+	assert_string_equal(hear(&t), "-ERR TLS is on already\r\n");
+	assert_non_null(strstr(hear(&t), "3 messages"));
+	while (strstr(hear(&t), "signing off") == NULL)
+		;
+	talk_end(&t);
+	assert_non_null(
+	    strstr(talk_file(t.log), "why=\"quit\" dialect=pop3 tls=yes "));
+	assert_int_equal(talk_file(t.asked)[0], '0' + MSG_TLS);
+	talk_forget(&t);
+}
+
+/* CVE-2011-0411 and its kin: what somebody on the way put behind STLS. */
+static void
+what_came_behind_stls_is_thrown_away(void **state)
+{
+	static const char *const behind[] = {"USER anna\r\nPASS geheim\r\n",
+	    "CAPA\r\n", "US", "\r\n", "STLS\r\nCAPA\r\n"};
+	struct server v;
+	struct talk t;
+	char both[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(behind) / sizeof(behind[0]); i++) {
+		start_with_tls(&t, &v);
+		snprintf(both, sizeof(both), "STLS\r\n%s", behind[i]);
+		say(&t, both);
+		switch_over(&t, &v);
+		say(&t, "NOOP\r\n");
+		assert_string_equal(hear(&t), "-ERR not before a login\r\n");
+		say(&t, "QUIT\r\n");
+		assert_string_equal(
+		    hear(&t), "+OK test.example POP3 server signing off\r\n");
+		talk_end(&t);
+		talk_forget(&t);
+	}
+}
+
+static void
+stls_is_there_only_before_a_login(void **state)
+{
+	struct server v;
+	struct talk t;
+
+	(void)state;
+	start_with_tls(&t, &v);
+	say(&t, "USER anna\r\nPASS geheim\r\n");
+	(void)hear(&t);
+	(void)hear(&t);
+	assert_int_equal(lists_stls(&t), 0);
+	say(&t, "STLS\r\n");
+	assert_string_equal(hear(&t), "-ERR not after a login\r\n");
+	talk_end(&t);
+	assert_int_equal(read(v.ctl, &t, 1), 0); /* nothing was asked for */
+	assert_non_null(strstr(talk_file(t.log), "tls=no"));
+	talk_forget(&t);
+	close(v.ctl);
+	close(v.data);
+}
+
+static void
+refused_logins_count_on_both_sides_of_stls(void **state)
+{
+	struct server v;
+	struct talk t;
+
+	(void)state;
+	start_with_tls(&t, &v);
+	say(&t, "USER anna\r\nPASS a\r\nUSER anna\r\nPASS b\r\n");
+	for (unsigned i = 0; i < 4; i++)
+		(void)hear(&t);
+	say(&t, "STLS\r\n");
+	switch_over(&t, &v);
+	say(&t, "USER anna\r\nPASS c\r\n");
+	(void)hear(&t);
+	assert_non_null(strstr(hear(&t), "-ERR [AUTH]"));
+	assert_string_equal(hear(&t), "");
+	talk_end(&t);
+	talk_forget(&t);
+}
+
+static void
+without_a_server_of_it_there_is_no_stls(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	talk_start(&t);
+	(void)hear(&t);
+	assert_int_equal(lists_stls(&t), 0);
+	say(&t, "STLS\r\n");
+	assert_string_equal(hear(&t), "-ERR unknown command\r\n");
+	talk_end(&t);
+	talk_forget(&t);
+	/* Nor where the connection has been TLS from the start. */
+	script.config.tls = 1;
+	talk_start(&t);
+	(void)hear(&t);
+	assert_int_equal(lists_stls(&t), 0);
+	say(&t, "STLS\r\n");
+	assert_string_equal(hear(&t), "-ERR TLS is on already\r\n");
+	talk_end(&t);
+	assert_non_null(strstr(talk_file(t.log), "tls=yes"));
+	talk_forget(&t);
+}
+
+static void
+a_server_that_is_gone_ends_the_session(void **state)
+{
+	struct server v;
+	struct talk t;
+
+	(void)state;
+	script.tls_is_gone = 1;
+	start_with_tls(&t, &v);
+	say(&t, "STLS\r\nUSER anna\r\nPASS geheim\r\n");
+	assert_string_equal(hear(&t), "+OK begin TLS negotiation\r\n");
+	assert_string_equal(hear(&t), "");
+	talk_end(&t);
+	assert_non_null(strstr(talk_file(t.log), "why=\"no-tls\""));
+	talk_forget(&t);
+	close(v.data);
+	/* Likewise when it goes before the handshake is done. */
+	script.tls_is_gone = 0;
+	start_with_tls(&t, &v);
+	say(&t, "STLS\r\n");
+	switch_over(&t, &v);
+	shutdown(t.fd, SHUT_RDWR);
+	talk_end(&t);
+	assert_non_null(strstr(talk_file(t.log), "why=\"eof\""));
+	talk_forget(&t);
+}
+
 int
 main(void)
 {
@@ -841,6 +1057,12 @@ main(void)
 	    FRESH(pipelined_or_line_by_line),
 	    FRESH(every_split_in_two_parts),
 	    FRESH(octet_by_octet),
+	    FRESH(after_stls_everything_begins_anew),
+	    FRESH(what_came_behind_stls_is_thrown_away),
+	    FRESH(stls_is_there_only_before_a_login),
+	    FRESH(refused_logins_count_on_both_sides_of_stls),
+	    FRESH(without_a_server_of_it_there_is_no_stls),
+	    FRESH(a_server_that_is_gone_ends_the_session),
 	};
 
 	return cmocka_run_group_tests(tests, make_talk_dir, remove_talk_dir);

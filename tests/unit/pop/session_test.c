@@ -38,7 +38,7 @@ it_greets_and_says_goodbye(void **state)
 	assert_string_equal(hear(&t), "");
 	talk_end(&t);
 	assert_int_equal(t.status, EX_OK);
-	assert_true(logged(&t, "LOG event=end why=\"quit\" dialect=pop3 "
+	assert_true(logged(&t, "LOG event=end why=\"quit\" dialect=pop3 tls=no "
 			       "retrieved=0 octets=0 deleted=0 left=0\n"));
 	assert_int_equal(talk_file(t.asked)[0], '0' + MSG_LOG);
 	assert_int_equal(talk_file(t.asked)[1], '\0'); /* nothing else */
@@ -72,7 +72,7 @@ the_log_counts_what_was_done(void **state)
 	say(&t, "RETR 1\r\nRETR 1\r\nTOP 1 0\r\nDELE 2\r\nQUIT\r\n");
 	(void)hear_all(&t, &n);
 	talk_end(&t);
-	assert_true(logged(&t, "why=\"quit\" dialect=pop3 retrieved=2 "
+	assert_true(logged(&t, "why=\"quit\" dialect=pop3 tls=no retrieved=2 "
 			       "octets=50 deleted=1 left=2\n"));
 	talk_forget(&t);
 }

@@ -47,6 +47,7 @@ static struct script {
 	enum msg_type leave_at; /* MSG_LEAVE precedes that answer */
 	const char *in_path;    /* what the session reads instead */
 	unsigned keeps_end;     /* talk.broker_end is the broker's, too */
+	unsigned tls_is_gone;   /* nobody is at the control descriptor */
 	struct session_config config;
 } script;
 
@@ -185,6 +186,8 @@ talk_serve(int fd, int log, int asked)
 				dprintf(log, "LOG %s\n", text);
 			continue;
 		}
+		if (type == MSG_TLS)
+			continue; /* no answer */
 		if (type == script.grows_at)
 			talk_grow();
 		if (type == script.leave_at &&

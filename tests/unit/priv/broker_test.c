@@ -18,7 +18,8 @@ a_session_from_login_to_end(void **state)
 	assert_int_equal(
 	    read(o.mbox_fd, text, sizeof(text)), (ssize_t)sizeof(mail) - 1);
 	assert_memory_equal(text, mail, sizeof(mail) - 1);
-	assert_true(fcntl(o.mbox_fd, F_GETFL) & O_RDWR);
+	/* the session cannot write to the mailbox */
+	assert_int_equal(fcntl(o.mbox_fd, F_GETFL) & O_ACCMODE, O_RDONLY);
 	assert_int_equal(fstat(o.state_fd, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(st.st_uid, uid);
@@ -42,7 +43,7 @@ a_session_from_login_to_end(void **state)
 	close(o.state_fd);
 	shutdown(r.fd, SHUT_RDWR);
 	usleep(100000);
-	assert_int_equal(logged(&r, "event=login user=\"anna\" "
+	assert_int_equal(logged(&r, "event=login tls=no user=\"anna\" "
 				    "addr=192.0.2.1\n"),
 	    1);
 	assert_int_equal(logged(&r, "event=end why=\"quit\" "
@@ -402,7 +403,7 @@ refusals_take_one_two_and_three_seconds(void **state)
 		assert_true(t >= 1000 * (int64_t)(i + 1));
 		assert_true(t < 1000 * (int64_t)(i + 1) + 900);
 	}
-	assert_int_equal(logged(&r, "event=refused user="), 3);
+	assert_int_equal(logged(&r, "event=refused tls=no user="), 3);
 	assert_int_equal(logged(&r, "user=\"anna\" addr=192.0.2.1 "
 				    "why=bad-password\n"),
 	    1);
@@ -501,6 +502,27 @@ names_and_texts_are_quoted_in_the_log(void **state)
 	assert_int_equal(finish(&r), EX_OK);
 }
 
+/* Whether the connection is TLS: from the start, or from some time on. */
+static void
+the_log_knows_of_tls(void **state)
+{
+	struct run r;
+
+	(void)state;
+	start(&r);
+	assert_int_equal(client_authenticate(r.fd, "anna", "no"), RC_DENIED);
+	assert_int_equal(client_tls(r.fd), RC_OK);
+	assert_int_equal(client_authenticate(r.fd, "anna", "geheim"), RC_OK);
+	assert_int_equal(logged(&r, "event=refused tls=no user="), 1);
+	assert_int_equal(logged(&r, "event=login tls=yes user="), 1);
+	assert_int_equal(finish(&r), EX_OK);
+	config.tls = 1;
+	start(&r);
+	assert_int_equal(client_authenticate(r.fd, "anna", "no"), RC_DENIED);
+	assert_int_equal(logged(&r, "event=refused tls=yes user="), 1);
+	assert_int_equal(finish(&r), EX_OK);
+}
+
 /* -- a hostile session: the broker ends, whatever it is -- */
 
 static void
@@ -574,6 +596,7 @@ descriptors_from_the_session_end_it(void **state)
 	(void)state;
 	hostile(MSG_AUTHENTICATE, "\1\0\0\0a\1\0\0\0b", 10, 1);
 	hostile(MSG_LOG, "\1\0\0\0a", 5, 2);
+	hostile(MSG_TLS, "", 0, 1);
 }
 
 static void
@@ -610,6 +633,16 @@ requests_may_come_so_often_and_no_more(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		client_log(r.fd, "line");
 	send_raw(&r, MSG_LOG, "\1\0\0\0a", 5, 0);
+	broke(&r);
+	start(&r);
+	assert_int_equal(client_tls(r.fd), RC_OK);
+	send_raw(&r, MSG_TLS, "", 0, 0);
+	broke(&r);
+	start(&r);
+	send_raw(&r, MSG_TLS, "a", 1, 0);
+	broke(&r);
+	log_in(&r); /* TLS comes before a login, or never */
+	send_raw(&r, MSG_TLS, "", 0, 0);
 	broke(&r);
 	log_in(&r);
 	send_raw(&r, MSG_AUTHENTICATE, "\1\0\0\0a\1\0\0\0b", 10, 0);
@@ -748,6 +781,7 @@ main(void)
 	    FRESH(without_root_others_are_refused),
 	    FRESH(with_root_the_broker_is_the_user_for_good),
 	    FRESH(names_and_texts_are_quoted_in_the_log),
+	    FRESH(the_log_knows_of_tls),
 	    FRESH(unknown_types_end_it),
 	    FRESH(requests_before_the_login_end_it),
 	    FRESH(malformed_logins_end_it),

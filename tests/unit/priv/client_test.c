@@ -556,6 +556,21 @@ log_lines_are_sent_without_an_answer(void **state)
 	assert_true(strlen(text) > 1000 && strlen(text) < 1024);
 }
 
+static void
+tls_is_told_without_an_answer(void **state)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, room, sizeof(room));
+	assert_int_equal(client_tls(pair[SESSION]), RC_OK);
+	assert_int_equal(asked(&b), MSG_TLS);
+	assert_int_equal(b.len, 0);
+	shutdown(pair[BROKER], SHUT_RDWR);
+	assert_int_equal(client_tls(pair[SESSION]), RC_EOF);
+}
+
 int
 main(void)
 {
@@ -578,6 +593,7 @@ main(void)
 	    IN_A_PAIR(the_wait_ends_for_octets_and_for_time),
 	    IN_A_PAIR(the_wait_ends_when_another_session_wants_the_mailbox),
 	    IN_A_PAIR(log_lines_are_sent_without_an_answer),
+	    IN_A_PAIR(tls_is_told_without_an_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

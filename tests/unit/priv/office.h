@@ -20,6 +20,7 @@
 #include "store/journal.h"
 #include "sys/io.h"
 #include "sys/log.h"
+#include "sys/sandbox.h"
 #include <crypt.h>
 #include <dirent.h>
 #include <errno.h>
@@ -149,7 +150,9 @@ be_broker(int fd, int log)
 	alarm(60);
 	if (dup2(log, 2) < 0)
 		return EX_OSERR;
-	log_open("in.popd", 1);
+	log_open(1);
+	if (sandbox_begin() != RC_OK)
+		return 99;
 	session = fork();
 	if (session == 0) {
 		if (WIFSIGNALED(session_status))

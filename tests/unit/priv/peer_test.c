@@ -23,6 +23,7 @@ set_up(void **state)
 	unsetenv("TCPREMOTEIP");
 	unsetenv("REMOTE_HOST");
 	unsetenv("REMOTE_ADDR");
+	unsetenv("TCPLOCALPORT");
 	return 0;
 }
 
@@ -229,6 +230,29 @@ words_that_are_no_address_are_not_believed(void **state)
 	assert_string_equal(name, "192.0.2.1");
 }
 
+static void
+so_it_does_for_the_port(void **state)
+{
+	static const char *const bad[] = {
+	    "", "x", "-1", "110 ", "65536", "pop3", "99999999999999999999"};
+	int l = listener_v4(), client, server;
+
+	(void)state;
+	assert_int_equal(peer_port(-1), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		setenv("TCPLOCALPORT", bad[i], 1);
+		assert_int_equal(peer_port(-1), 0);
+	}
+	setenv("TCPLOCALPORT", "995", 1);
+	assert_int_equal(peer_port(-1), 995);
+	assert_true(l >= 0);
+	server = connect_to(l, AF_INET, &client);
+	assert_int_equal(peer_port(server), port_of(l)); /* it knows better */
+	close(client);
+	close(server);
+	close(l);
+}
+
 static int
 option(int fd, int level, int which)
 {
@@ -253,9 +277,10 @@ tcp_is_tuned(void **state)
 	assert_true(option(server, IPPROTO_TCP, TCP_NODELAY) != 0);
 	assert_true(option(server, SOL_SOCKET, SO_KEEPALIVE) != 0);
 	assert_int_equal(option(server, IPPROTO_TCP, TCP_USER_TIMEOUT), 60000);
+	/* a probe and its answer within the time; then TCP_USER_TIMEOUT, not
+	 * TCP_KEEPCNT, says that it is over (tcp(7)) */
 	assert_true(option(server, IPPROTO_TCP, TCP_KEEPIDLE) +
-			option(server, IPPROTO_TCP, TCP_KEEPINTVL) *
-			    option(server, IPPROTO_TCP, TCP_KEEPCNT) <=
+			option(server, IPPROTO_TCP, TCP_KEEPINTVL) <
 		    60);
 	assert_int_equal(
 	    getsockopt(server, SOL_SOCKET, SO_SNDTIMEO, &t, &n), 0);
@@ -294,6 +319,7 @@ main(void)
 	    cmocka_unit_test_setup(others_are_local, set_up),
 	    cmocka_unit_test_setup(
 		the_launchers_word_counts_without_a_socket, set_up),
+	    cmocka_unit_test_setup(so_it_does_for_the_port, set_up),
 	    cmocka_unit_test_setup(
 		words_that_are_no_address_are_not_believed, set_up),
 	    cmocka_unit_test(tcp_is_tuned),

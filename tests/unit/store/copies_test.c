@@ -3,9 +3,7 @@
 #include "spool.h"
 #include "store/copies.h"
 #include "store/mbox.h"
-#include "store/survivors.h"
 #include "store/uid.h"
-#include "sys/digest.h"
 #include "update.h"
 
 #define FROM "From a@b Mon Jan  1 00:00:00 2024\n"
@@ -187,8 +185,6 @@ without_state(void **state)
 	assert_int_equal(update(&d, fd), RC_OK);
 	maildrop_close(&d);
 	spool_holds(s->box, A LONE A, strlen(A LONE A));
-	assert_int_equal(copies_recorded(-1), 0);
-	assert_int_equal(copies_recorded(fd), 0);
 	close(fd);
 }
 
@@ -209,7 +205,6 @@ state_that_fails(void **state)
 	    RC_OK);
 	assert_int_equal(mbox_identify(&d), RC_OK);
 	maildrop_delete(&d, 0);
-	assert_int_equal(copies_keep(&d), RC_IO);
 	snprintf(journal, sizeof(journal), "%s/journal", s->dir);
 	fd = spool_open(journal, O_RDWR | O_CREAT);
 	assert_int_equal(update(&d, fd), RC_OK);
@@ -220,29 +215,20 @@ state_that_fails(void **state)
 	assert_int_equal(look(s).count, 3);
 }
 
-/* recorded - copies_recorded of the state file. */
-static unsigned
+/* recorded - how many copies the record in the state file holds. */
+static size_t
 recorded(const struct spool *s)
 {
-	int fd = spool_open(s->state, O_RDONLY);
-	unsigned answer = copies_recorded(fd);
-
-	close(fd);
-	return answer;
-}
-
-/* kept_count - how many copies the record says it holds. */
-static uint32_t
-kept_count(const struct spool *s)
-{
-	unsigned char head[16];
-	int fd = spool_open(s->state, O_RDONLY);
+	struct maildrop d;
+	size_t n;
 
 	assert_int_equal(
-	    pread(fd, head, sizeof(head), STATE_BODY), sizeof(head));
-	close(fd);
-	return head[12] | (uint32_t)head[13] << 8 | (uint32_t)head[14] << 16 |
-	       (uint32_t)head[15] << 24;
+	    maildrop_open(&d, &mbox_ops, spool_open(s->box, O_RDWR),
+		spool_open(s->state, O_RDWR)),
+	    RC_OK);
+	n = d.kept_count;
+	maildrop_close(&d);
+	return n;
 }
 
 /* The record is there where it is needed, and only there. */
@@ -255,203 +241,156 @@ record_comes_and_goes(void **state)
 	assert_int_equal(remove_marked(s, 2, "", 1).count, 3);
 	assert_int_equal(recorded(s), 0); /* 1, 2, 3 by themselves */
 	assert_int_equal(remove_marked(s, 1, "", 0).count, 2);
-	assert_int_equal(recorded(s), 1); /* 2, 3 */
-	assert_int_equal(kept_count(s), 2);
+	assert_int_equal(recorded(s), 2); /* 2, 3 */
 	assert_int_equal(remove_marked(s, 2, B, 0).count, 1);
 	assert_int_equal(recorded(s), 1); /* 2 alone */
-	assert_int_equal(kept_count(s), 1);
-	assert_int_equal(remove_marked(s, 1, "", 0).count, 1);
+	assert_int_equal(remove_marked(s, 1, LONE, 0).count, 1);
 	assert_int_equal(recorded(s), 0);
 }
 
-/* kept_box - a mailbox whose copies have 2, 3, 5 and, of the other kind, 2, in
- * *kept, and without the record others, in *plain; the record itself in out.
- */
-static size_t
-kept_box(const struct spool *s, struct ids *kept, struct ids *plain,
-    unsigned char *out, size_t size)
-{
-	ssize_t n;
-	int fd;
-
-	put_box(s, A A A A A B B);
-	(void)remove_marked(s, 0x29, "", 0);
-	*kept = look(s);
-	fd = spool_open(s->state, O_RDWR);
-	n = pread(fd, out, size, STATE_BODY);
-	assert_true(n > 0);
-	assert_int_equal(ftruncate(fd, 0), 0);
-	close(fd);
-	*plain = look(s);
-	assert_memory_not_equal(kept, plain, sizeof(*kept));
-	return (size_t)n;
-}
-
-/* look_with - the ids with a record of n octets in the state file. */
-static struct ids
-look_with(const struct spool *s, const unsigned char *octets, size_t n)
-{
-	int fd = spool_open(s->state, O_WRONLY);
-
-	assert_int_equal(ftruncate(fd, STATE_BODY), 0);
-	assert_true(pwrite(fd, octets, n, STATE_BODY) == (ssize_t)n);
-	close(fd);
-	return look(s);
-}
-
-/* The record leaves alone what lies before it, which is the journal's. */
+/* Of messages that are all gone nothing is kept, whether or not anybody asked
+ * for their ids: the next of the kind is the first one. */
 static void
-record_keeps_to_its_place(void **state)
+record_goes_with_the_last(void **state)
 {
 	const struct spool *s = *state;
-	char was[STATE_BODY], is[STATE_BODY];
-	uint64_t seed = 9;
+	struct ids first, ids;
+
+	put_box(s, A);
+	first = look(s);
+	for (unsigned identified = 0; identified < 2; identified++) {
+		struct maildrop d;
+
+		put_box(s, A A);
+		(void)remove_marked(s, 1, "", 0);
+		assert_int_equal(recorded(s), 1);
+		assert_int_equal(
+		    maildrop_open(&d, &mbox_ops, spool_open(s->box, O_RDWR),
+			spool_open(s->state, O_RDWR)),
+		    RC_OK);
+		if (identified)
+			assert_int_equal(mbox_identify(&d), RC_OK);
+		maildrop_delete(&d, 0);
+		assert_int_equal(update(&d, d.state_fd), RC_OK);
+		maildrop_close(&d);
+		spool_append(s->box, A, strlen(A));
+		ids = look(s);
+		assert_int_equal(ids.count, 1);
+		assert_memory_equal(&ids, &first, sizeof(ids));
+	}
+}
+
+/* put_record - the p-th record: a base id and an ordinal. */
+static void
+put_record(unsigned char *records, size_t p, const unsigned char *base,
+    uint32_t ordinal)
+{
+	unsigned char *to = records + p * COPIES_RECORD_OCTETS;
+
+	memcpy(to, base, UID_OCTETS);
+	for (size_t i = 0; i < 4; i++)
+		to[UID_OCTETS + i] = (unsigned char)(ordinal >> (8 * i));
+}
+
+/* look_with - the ids with count records instead of those in the state file. */
+static struct ids
+look_with(const struct spool *s, const unsigned char *records, size_t count)
+{
+	size_t n = count * COPIES_RECORD_OCTETS;
+	struct ids ids = {0};
 	struct maildrop d;
 
-	put_box(s, A A A);
-	for (size_t i = 0; i < sizeof(was); i++)
-		was[i] = (char)dice(&seed, 256);
-	spool_put(s->state, was, sizeof(was));
-	(void)open_box(s, &d, 0);
-	maildrop_delete(&d, 0);
-	assert_int_equal(copies_keep(&d), RC_OK);
-	assert_int_equal(copies_recorded(d.state_fd), 1);
-	assert_true(
-	    pread(d.state_fd, is, sizeof(is), 0) == (ssize_t)sizeof(is));
-	assert_memory_equal(is, was, sizeof(was));
-	maildrop_close(&d);
-	/* and nothing that stands there is taken for one */
-	assert_int_equal(truncate(s->state, STATE_BODY), 0);
-	(void)open_box(s, &d, 0);
-	assert_int_equal(copies_recorded(d.state_fd), 0);
-	maildrop_close(&d);
-}
-
-/* A record with any octet changed, or cut short, counts as none. */
-static void
-damaged_record(void **state)
-{
-	static const unsigned char changes[] = {0x01, 0x80, 0xff, 0x20};
-	const struct spool *s = *state;
-	unsigned char r[400];
-	struct ids kept, plain, now;
-	size_t n = kept_box(s, &kept, &plain, r, sizeof(r));
-
-	now = look_with(s, r, n);
-	assert_memory_equal(&now, &kept, sizeof(now));
-	for (size_t i = 0; i < n; i++) {
-		for (size_t k = 0; k < sizeof(changes); k++) {
-			r[i] ^= changes[k];
-			now = look_with(s, r, n);
-			assert_memory_equal(&now, &plain, sizeof(now));
-			r[i] ^= changes[k];
-		}
-		now = look_with(s, r, i);
-		assert_memory_equal(&now, &plain, sizeof(now));
+	assert_int_equal(
+	    maildrop_open(&d, &mbox_ops, spool_open(s->box, O_RDWR), -1),
+	    RC_OK);
+	d.kept = malloc(n + 1);
+	assert_non_null(d.kept);
+	memcpy(d.kept, records, n);
+	d.kept_count = count;
+	assert_int_equal(mbox_identify(&d), RC_OK);
+	assert_true(d.count <= MAX);
+	ids.count = d.count;
+	for (size_t i = 0; i < d.count; i++) {
+		memcpy(ids.id[i], d.msg[i].id, UID_OCTETS);
+		for (size_t k = 0; k < i; k++)
+			assert_memory_not_equal(
+			    ids.id[i], ids.id[k], UID_OCTETS);
 	}
-	memset(r + n, 0xee, 40); /* what lies behind it does not matter */
-	now = look_with(s, r, n + 40);
-	assert_memory_equal(&now, &kept, sizeof(now));
+	maildrop_close(&d);
+	return ids;
 }
 
-static void
-put_u32(unsigned char *to, uint32_t value)
-{
-	for (size_t i = 0; i < 4; i++)
-		to[i] = (unsigned char)(value >> (8 * i));
-}
-
-/* seal - gives a record of count the digest it needs; returns its size. */
-static size_t
-seal(unsigned char *r, uint32_t count)
-{
-	size_t n = 16 + 20 * (size_t)count;
-	struct digest d;
-
-	put_u32(r + 12, count);
-	digest_init(&d);
-	digest_add(&d, r, n);
-	digest_end(&d, r + n);
-	return n + DIGEST_OCTETS;
-}
-
-/* Records that are whole and lie: of messages that are not there, with ordinals
- * that are none, the same ones, falling ones, too many. The ids are distinct
- * (look sees to that), whatever they are. */
+/* Records that lie: of messages that are not there, with ordinals that are
+ * none, the same ones, falling ones, too many. The ids are distinct (look_with
+ * sees to that) and the same each time, whatever they are. */
 static void
 lying_record(void **state)
 {
 	static const uint32_t ordinals[] = {
 	    0, 1, 2, 3, 7, INT32_MAX, (uint32_t)INT32_MAX + 1, UINT32_MAX};
-	enum { KINDS = sizeof(ordinals) / sizeof(ordinals[0]) };
+	enum { KINDS = sizeof(ordinals) / sizeof(ordinals[0]), MOST = 12 };
 	const struct spool *s = *state;
-	unsigned char r[400], a[UID_OCTETS], b[UID_OCTETS];
-	struct ids kept, plain, now, again;
+	unsigned char r[MOST * COPIES_RECORD_OCTETS], other[UID_OCTETS];
+	struct ids plain, now, again;
 	uint64_t seed = 3;
 
-	(void)kept_box(s, &kept, &plain, r, sizeof(r));
-	memcpy(a, plain.id[0], UID_OCTETS);
-	memcpy(b, plain.id[3], UID_OCTETS);
+	put_box(s, A A A B);
+	plain = look(s);
 	for (unsigned round = 0; round < 3000; round++) {
-		uint32_t count = dice(&seed, 12);
+		size_t count = dice(&seed, MOST);
 
 		for (size_t i = 0; i < count; i++) {
-			unsigned char *p = r + 16 + 20 * i;
-
-			if (dice(&seed, 8) == 0)
-				memset(p, (int)dice(&seed, 256), UID_OCTETS);
-			else
-				memcpy(p, dice(&seed, 3) ? a : b, UID_OCTETS);
-			put_u32(p + UID_OCTETS, ordinals[dice(&seed, KINDS)]);
+			memset(other, (int)dice(&seed, 256), sizeof(other));
+			put_record(r, i,
+			    dice(&seed, 8) == 0   ? other
+			    : dice(&seed, 3) == 0 ? plain.id[3]
+						  : plain.id[0],
+			    ordinals[dice(&seed, KINDS)]);
 		}
-		now = look_with(s, r, seal(r, count));
+		now = look_with(s, r, count);
 		assert_int_equal(now.count, 4);
-		again = look(s);
+		again = look_with(s, r, count);
 		assert_memory_equal(&now, &again, sizeof(now));
+		if (count == 0)
+			assert_memory_equal(&now, &plain, sizeof(now));
 	}
-	/* a count that the file does not bear out */
-	for (uint32_t count = 1; count != 0; count *= 2) {
-		put_u32(r + 12, count - 1);
-		now = look_with(s, r, 16);
-		assert_memory_equal(&now, &plain, sizeof(now));
-	}
-	for (size_t i = 0; i < sizeof(r); i++)
-		r[i] = (unsigned char)dice(&seed, 256);
-	now = look_with(s, r, sizeof(r));
-	assert_memory_equal(&now, &plain, sizeof(now));
 }
 
-/* What is whole but not ours counts as none: another beginning, another
- * version, more than we would have written. */
+/* kept_box - a mailbox whose copies have 2, 3, 5 and, of the other kind, 2, in
+ * *kept, and without the record others, in *plain. */
 static void
-foreign_record(void **state)
+kept_box(const struct spool *s, struct ids *kept, struct ids *plain)
 {
-	enum { MANY = COPIES_KEPT_MAX + 1 };
-	const struct spool *s = *state;
-	unsigned char r[400], *many = malloc(16 + 20 * MANY + DIGEST_OCTETS);
-	struct ids kept, plain, now;
-	size_t n;
+	struct maildrop d;
 
-	assert_non_null(many);
-	(void)kept_box(s, &kept, &plain, r, sizeof(r));
-	n = seal(r, 4);
-	now = look_with(s, r, n);
+	put_box(s, A A A A A B B);
+	(void)remove_marked(s, 0x29, "", 0);
+	*kept = look(s);
+	*plain = open_box(s, &d, 1);
+	maildrop_close(&d);
+	assert_memory_not_equal(kept, plain, sizeof(*kept));
+}
+
+/* The record means what it says. */
+static void
+records_are_heeded(void **state)
+{
+	const struct spool *s = *state;
+	unsigned char r[4 * COPIES_RECORD_OCTETS], id[UID_OCTETS];
+	struct ids kept, plain, now;
+
+	kept_box(s, &kept, &plain);
+	assert_int_equal(recorded(s), 4);
+	put_record(r, 0, plain.id[0], 2);
+	put_record(r, 1, plain.id[0], 3);
+	put_record(r, 2, plain.id[0], 5);
+	put_record(r, 3, plain.id[3], 2);
+	now = look_with(s, r, 4);
 	assert_memory_equal(&now, &kept, sizeof(now));
-	put_u32(r + 8, 2); /* the version */
-	now = look_with(s, r, seal(r, 4));
+	uid_copy(plain.id[0], 5, id);
+	assert_memory_equal(now.id[2], id, UID_OCTETS);
+	now = look_with(s, r, 0);
 	assert_memory_equal(&now, &plain, sizeof(now));
-	put_u32(r + 8, 1);
-	r[7] ^= 1; /* the last octet of "popdcopy" */
-	now = look_with(s, r, seal(r, 4));
-	assert_memory_equal(&now, &plain, sizeof(now));
-	r[7] ^= 1;
-	memcpy(many, r, 16 + 80);
-	memset(many + 96, 0xee, 20 * (size_t)(MANY - 4));
-	now = look_with(s, many, seal(many, MANY - 1));
-	assert_memory_equal(&now, &kept, sizeof(now));
-	now = look_with(s, many, seal(many, MANY));
-	assert_memory_equal(&now, &plain, sizeof(now));
-	free(many);
 }
 
 /* Many messages of which no two are alike: the table has room for them. */
@@ -490,18 +429,17 @@ static void
 record_without_its_messages(void **state)
 {
 	const struct spool *s = *state;
-	unsigned char r[400];
 	struct ids kept, plain, now;
-	size_t n = kept_box(s, &kept, &plain, r, sizeof(r));
 
+	kept_box(s, &kept, &plain);
 	spool_put(s->box, A, strlen(A));
-	now = look_with(s, r, n);
+	now = look(s);
 	assert_int_equal(now.count, 1);
 	assert_memory_equal(now.id[0], kept.id[0], UID_OCTETS);
 	spool_put(s->box, LONE, strlen(LONE));
-	assert_int_equal(look_with(s, r, n).count, 1);
+	assert_int_equal(look(s).count, 1);
 	spool_put(s->box, "", 0);
-	assert_int_equal(look_with(s, r, n).count, 0);
+	assert_int_equal(look(s).count, 0);
 }
 
 /* More copies than the record holds: those beyond it may change their ids, but
@@ -534,6 +472,7 @@ more_than_are_kept(void **state)
 		maildrop_delete(&d, 0);
 		if (round == 0)
 			assert_int_equal(update(&d, d.state_fd), RC_OK);
+		assert_int_equal(mbox_identify(&d), RC_OK);
 		qsort(d.msg, d.count, sizeof(*d.msg), compare);
 		for (size_t i = 1; i < d.count; i++)
 			assert_true(compare(&d.msg[i - 1], &d.msg[i]) < 0);
@@ -567,10 +506,9 @@ main(void)
 	    CASE(without_state),
 	    CASE(state_that_fails),
 	    CASE(record_comes_and_goes),
-	    CASE(record_keeps_to_its_place),
-	    CASE(damaged_record),
+	    CASE(record_goes_with_the_last),
+	    CASE(records_are_heeded),
 	    CASE(lying_record),
-	    CASE(foreign_record),
 	    CASE(many_and_all_different),
 	    CASE(record_without_its_messages),
 	    CASE(more_than_are_kept),

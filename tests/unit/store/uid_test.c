@@ -125,6 +125,83 @@ octet_by_octet(void **state)
 	}
 }
 
+/* header - text that is much like a header, by dice. */
+static size_t
+header(uint64_t *seed, char *to, size_t size)
+{
+	static const char *const words[] = {"Status:", "X-Status: RO", "Lines",
+	    "status :", "Content-Length: 17", "Content-Lengthwise: 5",
+	    "Subject: text", "X-UID",
+	    "X-Keywords:", "Sixteen-octets-x:", "Fifteen-octets-",
+	    "X-IMAPbase: 1 2", ":", " ", "\t", "\n", "\n", "\n", "\n", "\n ",
+	    "\n\t", "\r\n", "\r", "\n\r", "x", "\r\r\n",
+	    "Received: from here by there with something", "\n\n", "\377"};
+	enum { WORDS = sizeof(words) / sizeof(words[0]) };
+	size_t n = 0;
+
+	for (uint32_t k = dice(seed, 30); k > 0; k--) {
+		const char *word = words[dice(seed, WORDS)];
+		size_t len = strlen(word);
+
+		/* a blank line ends it all, so there are few */
+		if (len == 2 && word[1] == '\n' && dice(seed, 4) > 0)
+			continue;
+		if (n + len >= size)
+			break;
+		memcpy(to + n, word, len);
+		n += len;
+		if (dice(seed, 40) == 0)
+			to[n++] = '\0';
+	}
+	return n;
+}
+
+/* pieces - the id of a message that comes in pieces of 1 to most octets. Whole
+ * lines may be hashed as they are; single octets never are. */
+static struct id
+pieces(uint64_t *seed, const char *message, size_t n, uint32_t most)
+{
+	struct uid_hash h;
+	struct id id;
+	unsigned ended = 0;
+	size_t at = 0;
+
+	uid_init(&h);
+	while (at < n && !ended) {
+		size_t part = 1 + dice(seed, most);
+
+		if (part > n - at)
+			part = n - at;
+		ended = uid_add(&h, message + at, part);
+		at += part;
+	}
+	uid_end(&h, sent(message, n), id.octets);
+	return id;
+}
+
+static void
+lines_are_as_their_octets(void **state)
+{
+	static char m[2000];
+	uint64_t seed = 1204;
+	unsigned ends = 0;
+
+	(void)state;
+	for (unsigned round = 0; round < 60000; round++) {
+		size_t n = header(&seed, m, sizeof(m) - 2);
+		struct id one = pieces(&seed, m, n, 1);
+
+		assert_true(same(id_of(m, n, n), one));
+		assert_true(same(pieces(&seed, m, n, 7), one));
+		assert_true(same(pieces(&seed, m, n, 100), one));
+		assert_true(
+		    same(id_of(m, n, dice(&seed, (uint32_t)n + 1)), one));
+		m[n] = '\0';
+		ends += strstr(m, "\n\n") != NULL;
+	}
+	assert_true(ends > 10000 && ends < 50000);
+}
+
 /* All of the list above are different messages, but for what readers do. */
 static void
 different_messages(void **state)
@@ -325,6 +402,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(split_anywhere),
 	    cmocka_unit_test(octet_by_octet),
+	    cmocka_unit_test(lines_are_as_their_octets),
 	    cmocka_unit_test(different_messages),
 	    cmocka_unit_test(says_when_the_header_ends),
 	    cmocka_unit_test(body_counts_by_its_size),

@@ -10,10 +10,17 @@
 #include "sys/log.h"
 #include <ctype.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -48,7 +55,7 @@ nothing_goes_to_stderr_unless_wanted(void **state)
 	char got[64];
 
 	(void)state;
-	log_open("in.popd-test", 0);
+	log_open(0);
 	assert_int_equal(stderr_of("event=test", 10, got, sizeof(got)), 0);
 }
 
@@ -58,12 +65,12 @@ every_line_goes_to_stderr_when_wanted(void **state)
 	char got[64];
 
 	(void)state;
-	log_open("in.popd-test", 1);
+	log_open(1);
 	stderr_of("event=test", 10, got, sizeof(got));
 	assert_string_equal(got, "in.popd: event=test\n");
 	stderr_of("", 0, got, sizeof(got));
 	assert_string_equal(got, "in.popd: \n");
-	log_open("in.popd-test", 0);
+	log_open(0);
 	assert_int_equal(stderr_of("event=test", 10, got, sizeof(got)), 0);
 }
 
@@ -75,7 +82,7 @@ a_long_line_is_cut_and_says_so(void **state)
 
 	(void)state;
 	memset(text, 'a', sizeof(text));
-	log_open("in.popd-test", 1);
+	log_open(1);
 	for (size_t n = LOG_LINE_OCTETS - 5; n < sizeof(text); n++) {
 		size_t len = n < LOG_LINE_OCTETS ? n : LOG_LINE_OCTETS;
 
@@ -91,7 +98,7 @@ a_long_line_is_cut_and_says_so(void **state)
 		if (n == LOG_LINE_OCTETS + 8)
 			n = sizeof(text) - 2;
 	}
-	log_open("in.popd-test", 0);
+	log_open(0);
 }
 
 /* A reader of descriptor 2 that is gone stops nobody. */
@@ -106,14 +113,176 @@ errno_is_kept_when_stderr_fails(void **state)
 	assert_int_equal(dup2(ends[1], 2), 2);
 	close(ends[0]);
 	close(ends[1]);
-	log_open("in.popd-test", 1);
+	log_open(1);
 	errno = E2BIG;
 	log_event(LOG_DEBUG, "event=test");
 	after = errno;
 	assert_int_equal(dup2(was, 2), 2);
 	close(was);
-	log_open("in.popd-test", 0);
+	log_open(0);
 	assert_int_equal(after, E2BIG);
+}
+
+/* datagram - what sendto was given last; it may go nowhere. */
+static struct {
+	unsigned count;
+	int flags;
+	char path[108], text[2 * LOG_LINE_OCTETS];
+	ssize_t result; /* -1: as the kernel says; -2: ECONNREFUSED */
+} datagram;
+
+ssize_t
+sendto(int fd, const void *text, size_t n, int flags, __CONST_SOCKADDR_ARG to,
+    socklen_t len)
+{
+	const struct sockaddr_un *un = to.__sockaddr_un__;
+
+	datagram.count++;
+	datagram.flags = flags;
+	assert_true(len == sizeof(*un) && un->sun_family == AF_UNIX);
+	memcpy(datagram.path, un->sun_path, sizeof(datagram.path));
+	assert_true(n < sizeof(datagram.text));
+	memcpy(datagram.text, text, n);
+	datagram.text[n] = '\0';
+	if (datagram.result == -2) {
+		errno = ECONNREFUSED;
+		return -1;
+	}
+	return syscall(SYS_sendto, fd, text, n, flags, un, len);
+}
+
+/* A line goes out as RFC 3164 section 4.1 lets a program on the same host send
+ * it: priority, name and process, and no time. */
+static void
+a_line_is_a_datagram(void **state)
+{
+	static const int priorities[] = {
+	    LOG_EMERG, LOG_ERR, LOG_WARNING, LOG_NOTICE, LOG_INFO, LOG_DEBUG};
+	char want[100];
+
+	(void)state;
+	log_open(0);
+	for (size_t i = 0; i < 6; i++) {
+		datagram.count = 0;
+		log_event(priorities[i], "event=%s n=%d", "x", 5);
+		snprintf(want, sizeof(want), "<%d>in.popd[%ld]: event=x n=5",
+		    16 + priorities[i], (long)getpid());
+		assert_int_equal(datagram.count, 1);
+		assert_string_equal(datagram.path, "/dev/log");
+		assert_string_equal(datagram.text, want);
+		assert_true((datagram.flags & MSG_NOSIGNAL) != 0);
+	}
+}
+
+/* A long line is cut and still goes out whole; nobody who listens is no error,
+ * and errno is kept. */
+static void
+datagrams_that_are_long_or_fail(void **state)
+{
+	char text[3 * LOG_LINE_OCTETS];
+	const char *line;
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	log_open(0);
+	for (ssize_t result = -2; result < 0; result++) {
+		datagram.result = result;
+		for (int n = LOG_LINE_OCTETS - 2; n < LOG_LINE_OCTETS + 3;
+		     n++) {
+			datagram.count = 0;
+			errno = E2BIG;
+			log_event(LOG_INFO, "%.*s", n, text);
+			assert_int_equal(errno, E2BIG);
+			assert_int_equal(datagram.count, 1);
+			line = strstr(datagram.text, "]: ");
+			assert_non_null(line);
+			assert_int_equal(strlen(line + 3),
+			    n < LOG_LINE_OCTETS ? n : LOG_LINE_OCTETS);
+			if (n > LOG_LINE_OCTETS)
+				assert_string_equal(
+				    line + 3 + LOG_LINE_OCTETS - 4, "a...");
+		}
+	}
+	datagram.result = -1;
+}
+
+/* own_dev - a /dev of our own with a log daemon's socket in it, in a mount
+ * namespace of our own; -1 where that is not allowed. */
+static int
+own_dev(void)
+{
+	struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+	struct timeval second = {.tv_sec = 5};
+	int fd;
+
+	if (unshare(CLONE_NEWNS) != 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("none", "/dev", "tmpfs", 0, NULL) != 0)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&un, sizeof(un)) != 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second)) !=
+		0)
+		return -1;
+	return fd;
+}
+
+/* heard - logs and listens: 0 when all arrived, 77 where there can be no such
+ * socket. The log is opened before its daemon is there, which then goes and
+ * comes again. */
+static int
+heard(void)
+{
+	char got[2 * LOG_LINE_OCTETS], want[100];
+	struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+	ssize_t n;
+	int fd;
+
+	log_open(0);
+	fd = own_dev();
+	if (fd < 0)
+		return 77;
+	snprintf(want, sizeof(want), "<22>in.popd[%ld]: event=login",
+	    (long)getpid());
+	for (unsigned round = 0; round < 3; round++) {
+		log_event(LOG_INFO, "event=login");
+		n = recv(fd, got, sizeof(got) - 1, 0);
+		if (n < 0)
+			return 1;
+		got[n] = '\0';
+		if (strcmp(got, want) != 0)
+			return 2;
+		close(fd);
+		unlink("/dev/log");
+		errno = EDOM;
+		log_event(LOG_INFO, "event=lost");
+		if (errno != EDOM)
+			return 3;
+		fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		if (bind(fd, (struct sockaddr *)&un, sizeof(un)) != 0)
+			return 4;
+	}
+	return 0;
+}
+
+static void
+a_log_daemon_hears_it(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(heard());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip(); /* not allowed here */
+	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
 static void
@@ -216,6 +385,9 @@ main(void)
 	    cmocka_unit_test(every_line_goes_to_stderr_when_wanted),
 	    cmocka_unit_test(a_long_line_is_cut_and_says_so),
 	    cmocka_unit_test(errno_is_kept_when_stderr_fails),
+	    cmocka_unit_test(a_line_is_a_datagram),
+	    cmocka_unit_test(datagrams_that_are_long_or_fail),
+	    cmocka_unit_test(a_log_daemon_hears_it),
 	    cmocka_unit_test(every_octet_is_quoted_right),
 	    cmocka_unit_test(a_line_cannot_be_forged),
 	    cmocka_unit_test(a_quoted_text_is_cut_at_any_size),
@@ -223,6 +395,7 @@ main(void)
 	    cmocka_unit_test(why_is_errno_for_io_and_a_word_for_the_rest),
 	};
 
+	datagram.result = -1;
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,7 +8,9 @@
 #include <cmocka.h>
 
 #include "sys/num.h"
+#include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { UNTOUCHED = 77 };
 
@@ -97,6 +99,58 @@ every_small_max_is_exact(void **state)
 	}
 }
 
+/* printed - num_print's digits are printf's, and it touches nothing else. */
+static void
+printed(uint64_t value)
+{
+	char got[NUM_OCTETS + 2], want[NUM_OCTETS + 2];
+	int n = snprintf(want, sizeof(want), "%" PRIu64, value);
+
+	memset(got, '#', sizeof(got));
+	assert_true(n > 0 && n <= NUM_OCTETS);
+	assert_ptr_equal(num_print(got, value), got + n);
+	assert_memory_equal(got, want, (size_t)n);
+	for (size_t i = (size_t)n; i < sizeof(got); i++)
+		assert_int_equal(got[i], '#');
+}
+
+static void
+numbers_are_printed(void **state)
+{
+	uint64_t value = 1;
+
+	(void)state;
+	for (uint64_t n = 0; n < 20000; n++)
+		printed(n);
+	for (unsigned i = 0; i < NUM_OCTETS; i++) {
+		printed(value - 1);
+		printed(value);
+		printed(value + 1);
+		value *= 10;
+	}
+	for (unsigned i = 0; i < 64; i++) {
+		printed(UINT64_C(1) << i);
+		printed((UINT64_C(1) << i) - 1);
+		printed(UINT64_C(0x9e3779b97f4a7c15) >> i);
+	}
+	printed(UINT64_MAX);
+}
+
+/* What was printed is read as what it was. */
+static void
+printed_numbers_are_read(void **state)
+{
+	char text[NUM_OCTETS + 1];
+
+	(void)state;
+	for (unsigned i = 0; i < 64; i++) {
+		uint64_t value = UINT64_MAX >> i;
+
+		*num_print(text, value) = '\0';
+		is(text, UINT64_MAX, RC_OK, value);
+	}
+}
+
 int
 main(void)
 {
@@ -106,6 +160,8 @@ main(void)
 	    cmocka_unit_test(anything_else_is_syntax),
 	    cmocka_unit_test(above_max_is_limit),
 	    cmocka_unit_test(every_small_max_is_exact),
+	    cmocka_unit_test(numbers_are_printed),
+	    cmocka_unit_test(printed_numbers_are_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -543,6 +543,42 @@ dropping_forgets_what_was_read_ahead(void **state)
 	expect_line("STAT");
 }
 
+static void
+draining_forgets_what_has_come_as_well(void **state)
+{
+	char much[70000];
+
+	(void)state;
+	say("STLS\r\nUSER evil\r\n");
+	expect_line("STLS");
+	say("PASS evil\r\n");
+	memset(much, 'a', sizeof(much));
+	say_octets(much, sizeof(much)); /* more than one read takes */
+	say("\r\nSTAT\r\n");
+	assert_int_equal(line_drain(&c.in), RC_OK);
+	assert_false(line_waiting(&c.in));
+	assert_int_equal(next_now(), RC_TIMEOUT);
+	assert_int_equal(line_drain(&c.in), RC_OK); /* of nothing */
+	say("NOOP\r\n");
+	expect_line("NOOP");
+	say("USER e");
+	assert_int_equal(shutdown(c.client, SHUT_WR), 0);
+	assert_int_equal(line_drain(&c.in), RC_OK);
+	assert_int_equal(next(LIMIT), RC_EOF);
+}
+
+static void
+a_flood_cannot_be_drained(void **state)
+{
+	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_true(zero >= 0);
+	line_init(&c.in, zero);
+	assert_int_equal(line_drain(&c.in), RC_LIMIT);
+	close(zero);
+}
+
 /* gather - results until the end, or until nothing has come for wait_ms, as
  * text behind *at. */
 static void
@@ -711,6 +747,8 @@ main(void)
 	    CASE(an_overlong_line_waits_when_its_end_is_here),
 	    CASE(after_the_end_nothing_is_needed),
 	    CASE(dropping_forgets_what_was_read_ahead),
+	    CASE(draining_forgets_what_has_come_as_well),
+	    CASE(a_flood_cannot_be_drained),
 	    CASE(no_split_makes_a_difference),
 	    CASE(no_split_of_a_limit_makes_a_difference),
 	    CASE(a_long_batch_comes_through),

@@ -284,6 +284,107 @@ counted_bodies_are_not_stuffed(void **state)
 
 /* A body without a line before it: what the one before left open is not its
  * business. */
+/* Bodies by dice in pieces by dice, up to several of the parts that are
+ * converted at once: stuffed, and counted. */
+static void
+pieces_by_dice(void **state)
+{
+	static const char octets[] = "\n\n\n\r\r..x\0\377";
+	enum { MOST = 3 * REPLY_PART_OCTETS };
+	static char stored[MOST], wire[2 * MOST + 8];
+	uint32_t seed = 12345;
+
+	(void)state;
+	for (unsigned round = 0; round < 1500; round++) {
+		size_t n, cut = 0;
+
+		seed = seed * 1103515245u + 12345u;
+		n = seed >> 8 & (round % 16 == 0 ? 0xffff : 0xff);
+		n = n < MOST ? n : MOST;
+		for (size_t i = 0; i < n; i++) {
+			seed = seed * 1103515245u + 12345u;
+			stored[i] = octets[(seed >> 16) % (sizeof(octets) + 3) %
+					   sizeof(octets)];
+		}
+		while (cut < n) {
+			size_t part;
+
+			seed = seed * 1103515245u + 12345u;
+			part = seed >> 16 & (n > 1000 ? 0x3fff : 0x1f);
+			part = part < n - cut ? part : n - cut;
+			put(stored + cut, part);
+			cut += part;
+		}
+		body_is(wire, model(stored, n, wire));
+		count(stored, n, n > 0 ? (seed >> 16) % n : 0);
+	}
+}
+
+/* A body's octets at every distance from the end of a part. */
+static void
+no_part_makes_a_difference(void **state)
+{
+	static const char sample[] = "\n.\n..\r\n.\r\r\n\n\r\n.a\rb\r.\n.";
+	static char stored[REPLY_PART_OCTETS + 2 * sizeof(sample)];
+	static char wire[2 * sizeof(stored)];
+	size_t tail = sizeof(sample) - 1;
+
+	(void)state;
+	for (size_t lead = REPLY_PART_OCTETS - tail - 1;
+	     lead <= REPLY_PART_OCTETS + 1; lead++) {
+		memset(stored, 'x', lead);
+		memcpy(stored + lead, sample, tail);
+		put(stored, lead + tail);
+		body_is(wire, model(stored, lead + tail, wire));
+	}
+}
+
+/* The lines of a listing are not looked at, and the line behind them is the
+ * last: whatever is in the buffer already. */
+static void
+listed_lines_get_their_ends(void **state)
+{
+	static char wire[3 * FULL];
+	char text[40];
+	size_t n = 0;
+
+	(void)state;
+	assert_int_equal(reply_line(&r, "+OK"), RC_OK);
+	memcpy(wire, "+OK\r\n", 5);
+	n = 5;
+	for (size_t i = 0; n < 2 * FULL + 1000; i++) {
+		size_t len = i % sizeof(text);
+
+		memset(text, '0' + (int)(i % 10), sizeof(text));
+		assert_int_equal(reply_listed(&r, text, len), RC_OK);
+		memcpy(wire + n, text, len);
+		memcpy(wire + n + len, "\r\n", 2);
+		n += len + 2;
+		assert_true(reply_octets(&r) == n);
+		assert_true(r.len < FULL);
+	}
+	memcpy(wire + n, ".\r\n", 3);
+	body_is(wire, n + 3);
+}
+
+static void
+listed_lines_to_nobody_say_so(void **state)
+{
+	enum rc rc = RC_OK;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	close(ends[0]);
+	reply_init(&r, ends[1], STALL_MS);
+	for (unsigned i = 0; i < 2 * FULL && rc == RC_OK; i++)
+		rc = reply_listed(&r, "1 2", 3);
+	assert_int_equal(rc, RC_EOF);
+	assert_int_equal(reply_listed(&r, "1 2", 3), RC_EOF);
+	close(ends[1]);
+	r.fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
 static void
 a_body_begins_anew(void **state)
 {
@@ -680,6 +781,10 @@ main(void)
 	    CASE(a_nul_is_an_octet),
 	    CASE(the_full_buffer_makes_no_difference),
 	    CASE(counted_bodies_are_not_stuffed),
+	    CASE(pieces_by_dice),
+	    CASE(no_part_makes_a_difference),
+	    CASE(listed_lines_get_their_ends),
+	    CASE(listed_lines_to_nobody_say_so),
 	    CASE(a_body_begins_anew),
 	    CASE(octets_are_counted_as_given),
 	    CASE(bodies_of_many_buffers_come_through),

@@ -1,0 +1,25 @@
+/* sandbox - what a process can no longer do, whoever runs in it. */
+#ifndef SYS_SANDBOX_H
+#define SYS_SANDBOX_H
+
+#include "sys/err.h"
+#include <stddef.h>
+
+/* sandbox_begin - from now on this process and its children gain no rights by
+ * execution; the others want that. RC_IO with errno. */
+enum rc sandbox_begin(void) MUST_CHECK;
+
+/* sandbox_session - from now on this process can read, write, wait and end with
+ * the descriptors that it has or is sent, and nothing else: no open, no socket,
+ * no new process, no code that it did not begin with. Anything else kills it
+ * with SIGSYS. For good. RC_IO with errno: the kernel has no seccomp, or does
+ * not let us. */
+enum rc sandbox_session(void) MUST_CHECK;
+
+/* sandbox_files - from now on this process can open files below the n
+ * directories behind dirfds (-1 is none) and nowhere else, and execute none. A
+ * descriptor stays open, which the next exec closes.
+ * RC_NOSUCH: the kernel has no Landlock; RC_IO with errno. */
+enum rc sandbox_files(const int *dirfds, size_t n) MUST_CHECK;
+
+#endif

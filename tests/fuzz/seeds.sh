@@ -1,0 +1,151 @@
+#!/bin/sh
+# seeds.sh DIR - first inputs for the fuzz targets, in DIR/TARGET: from the
+# transcripts, the sample mailbox, and a few by hand. Run from the top of the
+# tree.
+set -eu
+dir=$1
+for target in tests/fuzz/*.c; do
+	target=$(basename "$target" .c)
+	[ "$target" = plain ] || mkdir -p "$dir/$target"
+done
+
+# seed TARGET: standard input is one more.
+seed() {
+	seed_dir=$dir/$1
+	set -- "$seed_dir"/*
+	[ -e "$1" ] || shift
+	cat >"$seed_dir/$(printf %03d $#)"
+}
+
+# line: a limit, then what clients say.
+for transcript in tests/dialogue/*/*.txt; do
+	{
+		printf '\004'
+		sed -n 's/^C: \(.*\)/\1\r/p' "$transcript"
+	} | seed line
+done
+
+# args, place: what stands behind the verbs.
+sed -n 's/^C: [A-Za-z0-9]*\( .*\)$/\1/p' tests/dialogue/*/*.txt | sort -u |
+	while IFS= read -r rest; do
+		printf '%s' "$rest" | seed args
+		printf '%s' "${rest# }" | seed place
+	done
+# shellcheck disable=SC2088 # no shell's tilde
+for name in '' INBOX inbox anna /var/mail/anna /usr/spool/mail/anna '~/Mail/x' \
+	Mail/x ../x /etc/passwd a//b ./x x/. x/.. ~ '~root/x' /proc/self/fdinfo/0 \
+	0 net/x; do
+	printf '%s' "$name" | seed place
+done
+
+# mbox: two octets of how, then a mailbox.
+mbox=tests/demo/sample.mbox
+for how in '\000\000' '\001\020' '\007\144' '\377\377'; do
+	# shellcheck disable=SC2059 # octets
+	{
+		printf "$how"
+		cat "$mbox"
+	} | seed mbox
+	# shellcheck disable=SC2059
+	{
+		printf "$how"
+		sed 's/$/\r/' "$mbox"
+	} | seed mbox
+	# shellcheck disable=SC2059
+	{
+		printf "$how"
+		printf '\n\nFrom a Mon Jan  1 00:00:00 2024\nA: b\n\nx\r\r\n.\n\r'
+		printf '\nFrom a Mon Jan  1 00:00:00 2024\n\n\nFrom no\n'
+	} | seed mbox
+	# shellcheck disable=SC2059
+	{
+		printf "$how"
+		printf 'From MAILER-DAEMON Mon Jan  1 00:00:00 2024\nSubject: '
+		printf "DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\n"
+		printf 'X-IMAP: 1 2\n\ntext\n\n'
+		cat "$mbox"
+	} | seed mbox
+done
+printf '\001\001' | seed mbox
+printf '\001\001no mailbox\n' | seed mbox
+
+# from: lines that are and are not.
+{
+	sed -n 's/^\(From .*\)/\1/p' "$mbox"
+	cat <<-'END'
+		From a@b Mon Jan  1 00:00:00 2024
+		From a Mon Jan 1 0:00 MET DST 2024
+		From a Mon Jan 11 10:00:59 2024 +0100 remote from host
+		From Mon Jan Mon Jan  1 00:00:00 GMT 2024
+		From here to there
+	END
+} | while IFS= read -r line; do
+	printf '%s' "$line" | seed from
+	printf '%s\r' "$line" | seed from
+done
+
+# num: the greatest that is allowed, then a text.
+printf '\377\377\377\377\377\377\377\37718446744073709551615' | seed num
+printf '\377\377\377\377\377\377\377\37718446744073709551616' | seed num
+printf '\377\377\377\377\000\000\000\0004294967296' | seed num
+printf '\012\000\000\000\000\000\000\0000007' | seed num
+printf '\012\000\000\000\000\000\000\000-1' | seed num
+
+# passwd: a name, then a file.
+printf 'anna\nanna:hash:1:1:gecos:/home/anna:/bin/sh\n' | seed passwd
+printf 'anna\n#anna:x:1:1::/:\nbea:x:1:1::/:\nanna:h:4294967294:07::/:' |
+	seed passwd
+{
+	printf 'bea\nanna:'
+	head -c 2040 /dev/zero | tr '\0' x
+	printf '\nbea:h:1:1::/:\n'
+} | seed passwd
+{
+	printf 'bea\nanna:'
+	head -c 5000 /dev/zero | tr '\0' x
+	printf '\nbea:h:1:1::/:\n'
+} | seed passwd
+
+# index: how, what is deleted, then changes of its octets.
+for mode in 000 001 005 011 015 012 014; do
+	# shellcheck disable=SC2059
+	printf "\\$mode\\003" | seed index
+	# shellcheck disable=SC2059
+	printf "\\$mode\\001\\377\\010\\001\\377\\020\\200" | seed index
+	# shellcheck disable=SC2059
+	printf "\\$mode\\002\\377\\050\\001\\377\\007\\377\\007\\004" | seed index
+	# shellcheck disable=SC2059
+	printf "\\$mode\\000\\000\\000\\007\\000\\000\\000\\020\\000\\001" |
+		seed index
+done
+
+# journal: a header by numbers, a list, saved octets; or just octets.
+printf '\000popdjrn1popdjrn1popdjrn1' | seed journal
+printf '\001\000\020\040\004\000\200\001\200\001\001\001' | seed journal
+printf '\001\000\012\020\002\001\200\001\177\056\003' | seed journal
+printf '\001\001\012\020\002\001\001\001\002\200\001\177\056\003' | seed journal
+printf '\001\002\012\020\002\000\012\001\100\013\001\004\200\001\177' |
+	seed journal
+
+# client: frames, then questions.
+for request in 2 4 6 8 10 12; do
+	kind=$((request / 2 - 1))
+	for nfds in 0 1 2; do
+		# shellcheck disable=SC2059
+		{
+			printf '\000'
+			printf "\\$(printf %03o $((request + 1)))\\00$nfds\\024"
+			printf '\000\000\000\000\000\000\000\000'
+			printf "\\001\\000\\000\\000\\00$((nfds / 2))\\000\\000"
+			printf '\000\000\000\000\000'
+			printf "\\00$kind"
+		} | seed client
+		# shellcheck disable=SC2059
+		{
+			printf '\000'
+			printf "\\$(printf %03o $((request + 1)))\\00$nfds\\010"
+			printf '\000\000\000\000\000\000\000\000'
+			printf "\\00$kind\\006"
+		} | seed client
+	done
+done

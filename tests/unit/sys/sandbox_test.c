@@ -1,0 +1,293 @@
+/* sandbox_test - every system call there is, from inside: what the session may
+ * not do kills it, and it may do no more than 25 things. And what the broker
+ * can still open once it is shut in. */
+/* clang-format off */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+/* clang-format on */
+#include "sys/sandbox.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CALLS_END = 600, CALLS_MAX = 25 };
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED
+#endif
+
+/* within - what becomes of a process that makes one call in the sandbox: its
+ * exit status, or minus the signal that ended it. */
+static int
+within(long number, long a, long b, long c, long d)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		alarm(5);
+		if (sandbox_begin() != RC_OK || sandbox_session() != RC_OK)
+			_exit(99);
+		syscall(number, a, b, c, d, 0, 0);
+		syscall(SYS_exit_group, 7);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static unsigned
+is_filtered(void)
+{
+#ifdef SANITIZED
+	return 0;
+#else
+	return within(SYS_getuid, 0, 0, 0, 0) == -SIGSYS;
+#endif
+}
+
+/* Descriptors that are none, so that what is allowed does no harm. */
+static void
+every_call(void **state)
+{
+	static const long never[] = {SYS_open, SYS_openat, SYS_openat2,
+	    SYS_creat, SYS_socket, SYS_connect, SYS_bind, SYS_execve,
+	    SYS_execveat, SYS_fork, SYS_vfork, SYS_clone, SYS_clone3,
+	    SYS_ptrace, SYS_kill, SYS_tgkill, SYS_unlink, SYS_unlinkat,
+	    SYS_rename, SYS_renameat2, SYS_link, SYS_linkat, SYS_symlink,
+	    SYS_chmod, SYS_fchmod, SYS_chown, SYS_fchown, SYS_mprotect,
+	    SYS_pkey_mprotect, SYS_memfd_create, SYS_io_uring_setup, SYS_bpf,
+	    SYS_perf_event_open, SYS_setuid, SYS_setresuid, SYS_setns,
+	    SYS_unshare, SYS_mount, SYS_chroot, SYS_ioctl, SYS_fcntl, SYS_dup,
+	    SYS_dup2, SYS_dup3, SYS_prctl, SYS_seccomp, SYS_process_vm_readv,
+	    SYS_process_vm_writev, SYS_splice, SYS_sendfile, SYS_shmget,
+	    SYS_userfaultfd, SYS_keyctl};
+	unsigned allowed = 0;
+
+	(void)state;
+	if (!is_filtered())
+		skip();
+	for (long n = 0; n < CALLS_END; n++) {
+		int became;
+
+		/* the end, and what would wait for ever */
+		if (n == SYS_exit_group || n == SYS_restart_syscall ||
+		    n == SYS_ppoll) {
+			allowed++;
+			continue;
+		}
+		became = within(n, -1, 0, 0, n == SYS_mmap ? MAP_PRIVATE : 0);
+		if (n == SYS_newfstatat)
+			continue; /* below */
+		if (became == -SIGSYS)
+			continue;
+		assert_int_equal(became, 7);
+		allowed++;
+		for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
+			assert_int_not_equal(n, never[i]);
+	}
+	allowed++; /* newfstatat */
+	print_message("# %u system calls are allowed\n", allowed);
+	assert_in_range(allowed, 10, CALLS_MAX);
+}
+
+static void
+arguments(void **state)
+{
+	(void)state;
+	if (!is_filtered())
+		skip();
+	/* fstat(2) by its new name, and no path */
+	assert_int_equal(
+	    within(SYS_newfstatat, -1, (long)"", 0, AT_EMPTY_PATH), 7);
+	assert_int_equal(
+	    within(SYS_newfstatat, AT_FDCWD, (long)"/", 0, 0), -SIGSYS);
+	/* memory, but no code */
+	assert_int_equal(
+	    within(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, 0), 7);
+	assert_int_equal(
+	    within(SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, 0), -SIGSYS);
+#ifdef __x86_64__
+	/* the x32 names of allowed calls */
+	assert_int_equal(within(0x40000000 | SYS_read, -1, 0, 0, 0), -SIGSYS);
+#endif
+}
+
+static void
+limits_and_dumps(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		struct rlimit r;
+		unsigned good = 1;
+
+		/* before the filter, which knows no getrlimit(2) */
+		if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur < 33)
+			_exit(98);
+		if (dup2(0, 31) < 0 || sandbox_begin() != RC_OK ||
+		    sandbox_session() != RC_OK)
+			_exit(99);
+#ifdef SANITIZED
+		good = getrlimit(RLIMIT_CORE, &r) == 0 && r.rlim_max == 0;
+#endif
+		_exit(good ? 7 : 8);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 7);
+}
+
+/* ---- files ---- */
+
+static char top[64];
+
+static int
+make_top(void **state)
+{
+	char path[96];
+
+	(void)state;
+	memcpy(top, "/tmp/in.popd-sandbox.XXXXXX", 28);
+	if (mkdtemp(top) == NULL)
+		return -1;
+	for (char c = 'a'; c <= 'c'; c++) {
+		FILE *f;
+
+		snprintf(path, sizeof(path), "%s/%c", top, c);
+		if (mkdir(path, 0700) != 0)
+			return -1;
+		snprintf(path, sizeof(path), "%s/%c/file", top, c);
+		f = fopen(path, "we");
+		if (f == NULL || fputs("x", f) < 0 || fclose(f) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+remove_top(void **state)
+{
+	static const char *const names[] = {
+	    "file", "new", "linked", "new.lock", ""};
+	char path[96];
+
+	(void)state;
+	for (char c = 'a'; c <= 'c'; c++) {
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+			snprintf(
+			    path, sizeof(path), "%s/%c/%s", top, c, names[i]);
+			if (names[i][0] != '\0')
+				unlink(path);
+			else
+				rmdir(path);
+		}
+	}
+	return rmdir(top);
+}
+
+static int
+dir_of(char c)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/%c", top, c);
+	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* opens - whether the file can be opened. */
+static unsigned
+opens(char c, const char *name, int flags)
+{
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%c/%s", top, c, name);
+	fd = open(path, flags | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+/* A dotlock as lock.c makes it. */
+static unsigned
+links(char c)
+{
+	char path[64];
+	int dir = dir_of(c);
+	int fd = openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return errno == EOPNOTSUPP;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, path, dir, "new.lock", AT_SYMLINK_FOLLOW) == 0;
+}
+
+static void
+only_below(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		const int dirs[] = {dir_of('a'), -1, dir_of('b')};
+		enum rc rc = sandbox_begin();
+
+		if (rc == RC_OK)
+			rc = sandbox_files(dirs, 3);
+
+		if (rc == RC_NOSUCH)
+			_exit(77);
+		if (rc != RC_OK)
+			_exit(1);
+		if (!opens('a', "file", O_RDWR) ||
+		    !opens('b', "file", O_RDONLY) ||
+		    !opens('b', "new", O_RDWR | O_CREAT) || !links('a'))
+			_exit(2);
+		if (opens('c', "file", O_RDONLY) ||
+		    opens('c', "new", O_WRONLY | O_CREAT))
+			_exit(3);
+		if (open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0)
+			_exit(4);
+		execl("/bin/true", "true", (char *)NULL);
+		_exit(errno == EACCES ? 7 : 5);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 7);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(every_call),
+	    cmocka_unit_test(arguments),
+	    cmocka_unit_test(limits_and_dumps),
+	    cmocka_unit_test_setup_teardown(only_below, make_top, remove_top),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
