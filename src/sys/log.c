@@ -20,6 +20,9 @@ static int log_fd = -1;
 static const char *log_name = "in.popd";
 static unsigned log_to_stderr;
 
+static const struct sockaddr_un daemon_at = {
+    .sun_family = AF_UNIX, .sun_path = _PATH_LOG};
+
 void
 log_open(unsigned to_stderr)
 {
@@ -32,21 +35,24 @@ log_open_as(const char *name, unsigned to_stderr)
 {
 	log_name = name;
 	log_open(to_stderr);
+	/* now, since a chroot may follow; without it a line is lost */
+	if (connect(log_fd, (const struct sockaddr *)&daemon_at,
+		sizeof(daemon_at)) != 0)
+		return;
 }
 
 /* send_line - to the log daemon, if there is one. */
 static void
 send_line(int priority, const char *line)
 {
-	static const struct sockaddr_un daemon = {
-	    .sun_family = AF_UNIX, .sun_path = _PATH_LOG};
 	char text[LOG_LINE_OCTETS + 64];
 	int n = snprintf(text, sizeof(text), "<%d>%s[%ld]: %s",
 	    LOG_MAIL | priority, log_name, (long)getpid(), line);
 
 	if (log_fd < 0 || n < 0 || (size_t)n >= sizeof(text) ||
-	    sendto(log_fd, text, (size_t)n, MSG_NOSIGNAL,
-		(const struct sockaddr *)&daemon, sizeof(daemon)) != n)
+	    (sendto(log_fd, text, (size_t)n, MSG_NOSIGNAL,
+		 (const struct sockaddr *)&daemon_at, sizeof(daemon_at)) != n &&
+		send(log_fd, text, (size_t)n, MSG_NOSIGNAL) != n))
 		return; /* nobody listens */
 }
 
