@@ -70,7 +70,7 @@ rcev(struct session *s, const struct args *a)
 {
 	uint64_t before = reply_octets(&s->out);
 	uint64_t octets = s->drop.ops->whole(&s->drop);
-	enum rc rc = s->drop.ops->check(&s->drop);
+	enum rc rc = session_fetch(s, MAILDROP_WHOLE);
 
 	(void)a;
 	if (rc != RC_OK) {

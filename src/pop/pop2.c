@@ -124,7 +124,8 @@ static enum rc
 retr(struct session *s, const struct args *a)
 {
 	uint64_t before = reply_octets(&s->out), octets = octets_of(s);
-	enum rc rc = octets > 0 ? s->drop.ops->check(&s->drop) : RC_OK;
+	size_t i = (size_t)s->current - 1;
+	enum rc rc = octets > 0 ? session_fetch(s, i) : RC_OK;
 
 	(void)a;
 	if (octets == 0 || rc != RC_OK) {
@@ -133,7 +134,7 @@ retr(struct session *s, const struct args *a)
 		return RC_OK;
 	}
 	reply_body(&s->out);
-	rc = session_send(s, (size_t)s->current - 1, reply_counted, NULL, NULL);
+	rc = session_send(s, i, reply_counted, NULL, NULL);
 	if (rc == RC_OK && reply_octets(&s->out) - before != octets) {
 		s->out.broken = 1;
 		rc = RC_BUG;

@@ -225,14 +225,14 @@ send_message(struct session *s, size_t i, struct cutter *c)
 }
 
 /* access_message - the index of a message that is there and still what was
- * scanned. */
+ * scanned; it has been fetched. */
 static enum rc
 access_message(struct session *s, uint32_t msgno, size_t *i)
 {
 	enum rc rc = maildrop_find(&s->drop, msgno, i);
 
 	if (rc == RC_OK)
-		rc = s->drop.ops->check(&s->drop);
+		rc = session_fetch(s, *i);
 	if (rc == RC_OK && msgno > s->highest)
 		s->highest = msgno;
 	return rc;
@@ -314,12 +314,30 @@ rset(struct session *s, const struct args *a)
 	    (unsigned long long)s->drop.left_octets);
 }
 
+/* goodbye - the reply to a QUIT that went well. */
+static enum rc
+goodbye(struct session *s)
+{
+	const char *host = s->config->host;
+	size_t left = s->drop.left;
+
+	if (!s->logged_in)
+		return reply_line(
+		    &s->out, "+OK %s POP3 server signing off", host);
+	if (left == 0)
+		return reply_line(&s->out,
+		    "+OK %s POP3 server signing off (maildrop empty)", host);
+	return reply_line(&s->out,
+	    "+OK %s POP3 server signing off (%zu message%s left)", host, left,
+	    left == 1 ? "" : "s");
+}
+
 /* QUIT. Before the login it only says goodbye (section 4); after it, it enters
  * UPDATE, and answers when that is done (section 6). */
 static enum rc
 quit(struct session *s, const struct args *a)
 {
-	enum rc rc = session_update(s);
+	enum rc rc = session_remove(s);
 
 	(void)a;
 	if (rc != RC_OK) {
@@ -327,16 +345,11 @@ quit(struct session *s, const struct args *a)
 		return rc;
 	}
 	s->why = "quit";
-	if (!s->logged_in)
-		return reply_line(
-		    &s->out, "+OK %s POP3 server signing off", s->config->host);
-	if (s->drop.left == 0)
-		return reply_line(&s->out,
-		    "+OK %s POP3 server signing off (maildrop empty)",
-		    s->config->host);
-	return reply_line(&s->out,
-	    "+OK %s POP3 server signing off (%zu message%s left)",
-	    s->config->host, s->drop.left, s->drop.left == 1 ? "" : "s");
+	rc = goodbye(s);
+	if (rc == RC_OK && s->unsettled)
+		rc = reply_try(&s->out);
+	session_settle(s);
+	return rc;
 }
 
 /* wrong_state - why a verb is refused where the session is. */

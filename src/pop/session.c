@@ -11,8 +11,6 @@
 #include <strings.h>
 #include <sysexits.h>
 
-enum { BLOCK_OCTETS = 32768 };
-
 enum rc
 session_login(struct session *s, const char *user, char *secret)
 {
@@ -142,7 +140,7 @@ session_in_use(const struct session *s, char out[SESSION_IN_USE_OCTETS])
 }
 
 enum rc
-session_update(struct session *s)
+session_remove(struct session *s)
 {
 	struct maildrop *d = &s->drop;
 	struct order order;
@@ -165,10 +163,30 @@ session_update(struct session *s)
 		rc = RC_UNFINISHED; /* the broker is gone and may have begun */
 	if (rc == RC_OK) {
 		s->removed += d->count - d->left;
-		d->ops->removed(d);
+		s->unsettled = 1;
+	} else if (client_unlock(s->config->broker_fd) != RC_OK) {
+		return rc; /* the locks end with the broker */
 	}
+	return rc;
+}
+
+void
+session_settle(struct session *s)
+{
+	if (!s->unsettled)
+		return;
+	s->unsettled = 0;
+	s->drop.ops->removed(&s->drop);
 	if (client_unlock(s->config->broker_fd) != RC_OK)
-		return rc; /* the locks end with the broker; gone is gone */
+		return; /* gone is gone */
+}
+
+enum rc
+session_update(struct session *s)
+{
+	enum rc rc = session_remove(s);
+
+	session_settle(s);
 	return rc;
 }
 
@@ -182,30 +200,48 @@ session_release(struct session *s)
 	return client_close(s->config->broker_fd);
 }
 
+/* fetch - the next octets of message i into the block. They are checked when
+ * they have been read: then they were its. */
+static enum rc
+fetch(struct session *s, size_t i, uint64_t from)
+{
+	struct maildrop *d = &s->drop;
+	enum rc rc =
+	    d->ops->read(d, i, from, s->block, sizeof(s->block), &s->fetched);
+
+	if (rc == RC_OK && (s->fetched > 0 || from == 0))
+		rc = d->ops->check(d);
+	return rc;
+}
+
+enum rc
+session_fetch(struct session *s, size_t i)
+{
+	return fetch(s, i, 0);
+}
+
 enum rc
 session_send(struct session *s, size_t i,
     enum rc (*write)(struct reply *out, const char *octets, size_t n),
     size_t (*cut)(void *how, const char *octets, size_t n, unsigned *done),
     void *how)
 {
-	char block[BLOCK_OCTETS];
-	struct maildrop *d = &s->drop;
 	uint64_t from = 0;
 	unsigned done = 0;
-	enum rc rc;
+	enum rc rc = RC_OK;
 
-	do {
-		size_t got, n;
+	while (rc == RC_OK && s->fetched > 0) {
+		size_t n = s->fetched;
 
-		rc = d->ops->read(d, i, from, block, sizeof(block), &got);
-		if (rc == RC_OK)
-			rc = d->ops->check(d); /* these octets were its */
-		if (rc != RC_OK || got == 0)
+		if (cut != NULL)
+			n = cut(how, s->block, n, &done);
+		rc = write(&s->out, s->block, n);
+		if (done)
 			break;
-		n = cut != NULL ? cut(how, block, got, &done) : got;
-		rc = write(&s->out, block, n);
-		from += got;
-	} while (rc == RC_OK && !done);
+		from += s->fetched;
+		if (rc == RC_OK)
+			rc = fetch(s, i, from);
+	}
 	if (rc == RC_OK)
 		rc = reply_end_line(&s->out);
 	if (rc != RC_OK && !s->out.broken) {

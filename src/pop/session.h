@@ -13,7 +13,8 @@ enum {
 	SESSION_MAILBOX_OCTETS = 512, /* a line of RFC 937's */
 	SESSION_TRIES = 3,            /* failed logins before the close */
 	SESSION_ERRORS = 16,          /* refused commands before a login */
-	SESSION_IN_USE_OCTETS = 80
+	SESSION_IN_USE_OCTETS = 80,
+	SESSION_BLOCK_OCTETS = 32768 /* of a message, read at once */
 };
 
 struct dialect;
@@ -52,8 +53,11 @@ struct session {
 	unsigned busy_s;  /* so long another session has had the mailbox */
 	const char *why;  /* why it ended, for the log */
 	uint64_t retrieved, retrieved_octets, removed; /* likewise */
+	unsigned unsettled : 1; /* between session_remove and session_settle */
 	struct line_reader in;
 	struct reply out;
+	size_t fetched; /* octets in block */
+	char block[SESSION_BLOCK_OCTETS];
 };
 
 /* session_run - greets, then serves commands until the client leaves, is too
@@ -92,12 +96,23 @@ const char *session_in_use(
  * client_lock and the maildrop's update. */
 enum rc session_update(struct session *s) MUST_CHECK;
 
+/* session_remove, session_settle - the two halves of it, for who has something
+ * to say in between and will not wait: what is marked is gone, on the disk;
+ * then notes of the maildrop as it is now, and the end of the spool locks. */
+enum rc session_remove(struct session *s) MUST_CHECK;
+void session_settle(struct session *s);
+
 /* session_release - closes the mailbox, with its marks, so that another
  * session may have it. As client_close. */
 enum rc session_release(struct session *s) MUST_CHECK;
 
-/* session_send - sends message i (or MAILDROP_WHOLE) through write, which is
- * reply_stuffed or reply_counted, and ends its last line. cut, unless NULL,
+/* session_fetch - reads the beginning of message i (or MAILDROP_WHOLE), while
+ * an answer can still say that it could not be had. RC_CHANGED: somebody has
+ * rewritten the mailbox; RC_IO. */
+enum rc session_fetch(struct session *s, size_t i) MUST_CHECK;
+
+/* session_send - sends message i, which has been fetched, through write, which
+ * is reply_stuffed or reply_counted, and ends its last line. cut, unless NULL,
  * says of each block how much of it passes, and sets *done at the end. Once
  * the first octet is out there is no other reply left, so what fails closes
  * the connection. */

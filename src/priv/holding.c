@@ -233,9 +233,11 @@ journal(const struct holding *h)
 enum rc
 holding_recover(struct holding *h, unsigned *finished)
 {
-	enum rc rc = with_group(h, find_journal);
+	enum rc rc = RC_OK;
 
 	*finished = 0;
+	if (h->state_fd < 0)
+		rc = with_group(h, find_journal);
 	if (rc != RC_OK || journal(h) < 0 || h->lock.shared)
 		return rc;
 	return journal_recover(journal(h), h->mbox_fd, finished);
@@ -244,7 +246,7 @@ holding_recover(struct holding *h, unsigned *finished)
 void
 holding_journal(struct holding *h)
 {
-	if (with_group(h, make_journal) != RC_OK)
+	if (h->state_fd < 0 && with_group(h, make_journal) != RC_OK)
 		return; /* it matters only when octets must move */
 }
 

@@ -31,6 +31,7 @@
 #include "sys/digest.h"
 #include "sys/io.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -40,7 +41,7 @@
 enum phase { IDLE, SHIFTING, TRUNCATING };
 
 #ifndef JOURNAL_STEP_OCTETS /* smaller for the model that tests this file */
-#define JOURNAL_STEP_OCTETS (8 * 1024 * 1024)
+#define JOURNAL_STEP_OCTETS (4 * 1024 * 1024)
 #endif
 
 enum {
@@ -78,7 +79,8 @@ struct journal {
 	int state_fd, mbox_fd;
 	struct header h;
 	struct stream stream;
-	char *block; /* SAVED_MAX octets, or what there is to move */
+	uint64_t gathered; /* octets that the stream has passed */
+	char *block;       /* SAVED_MAX octets, or what there is to move */
 	size_t room;
 	unsigned decided : 1; /* a SHIFTING header is durable */
 };
@@ -306,6 +308,7 @@ gather(struct journal *j, size_t n)
 		e->len -= (off_t)m;
 		have += m;
 	}
+	j->gathered += n;
 	return RC_OK;
 }
 
@@ -319,43 +322,57 @@ place_of(const struct header *h, uint64_t done)
 static enum rc
 rewind_to(struct journal *j, uint64_t done)
 {
+	j->gathered = done;
 	stream_begin(&j->stream, &j->h.order, j->state_fd, j->h.size);
 	return stream_skip(&j->stream, done);
 }
 
-/* end_step - n octets have been written: behind the last ones goes the mark;
- * then all of it is durable. */
-static enum rc
-end_step(struct journal *j, uint64_t n)
+/* start - lets the disk begin with what a sync_file will wait for. Without it
+ * that takes longer, and nothing else. */
+static void
+start(int fd, uint64_t at, uint64_t n)
 {
-	enum rc rc = RC_OK;
+	(void)sync_file_range(fd, (off_t)at, (off_t)n, SYNC_FILE_RANGE_WRITE);
+}
 
-	if (j->h.done + n == total(&j->h))
+/* put - the first n octets of the block, as the survivors' from done on. */
+static enum rc
+put(const struct journal *j, size_t n, uint64_t done)
+{
+	uint64_t at = place_of(&j->h, done);
+	enum rc rc = io_pwrite(j->mbox_fd, j->block, n, (off_t)at);
+
+	start(j->mbox_fd, at, n);
+	if (rc == RC_OK && done + n == total(&j->h))
 		rc = write_mark(j);
-	if (rc == RC_OK)
-		rc = sync_file(j->mbox_fd);
-	j->h.done += n;
 	return rc;
 }
 
-/* direct_step - a move of n octets that do not reach their own source. */
+/* put_direct - a step of n octets that do not reach their own source. */
 static enum rc
-direct_step(struct journal *j, uint64_t n)
+put_direct(struct journal *j, uint64_t n)
 {
-	enum rc rc;
+	enum rc rc = RC_OK;
 
-	j->h.step = 0;
-	rc = commit(j);
 	for (uint64_t moved = 0; moved < n && rc == RC_OK;) {
 		size_t m = n - moved < j->room ? (size_t)(n - moved) : j->room;
 
 		rc = gather(j, m);
 		if (rc == RC_OK)
-			rc = io_pwrite(j->mbox_fd, j->block, m,
-			    (off_t)place_of(&j->h, j->h.done + moved));
+			rc = put(j, m, j->h.done + moved);
 		moved += m;
 	}
-	return rc == RC_OK ? end_step(j, n) : rc;
+	return rc;
+}
+
+/* end_step - the n octets that were put, and the mark, are durable. */
+static enum rc
+end_step(struct journal *j, uint64_t n)
+{
+	enum rc rc = sync_file(j->mbox_fd);
+
+	j->h.done += n;
+	return rc;
 }
 
 /* other_room - where the next saved octets go: not where this step's are. */
@@ -384,61 +401,70 @@ save(struct journal *j, size_t *n)
 			*n = SAVED_SMALL;
 		rc = io_pwrite(j->state_fd, j->block, *n, STATE_SAVED);
 	}
+	start(j->state_fd, h->saved_at, *n);
 	h->step = *n;
 	h->saved_sum = digest_quick(0, j->block, *n);
 	return rc;
 }
 
-/* saved_step - a move of up to n octets that would overwrite their source. */
+/* prepare - the step that begins at done: how long it is, and its octets in the
+ * block and saved, if it would overwrite them. Writes nothing that the step
+ * before it needs, which may not be durable yet. */
 static enum rc
-saved_step(struct journal *j, size_t n)
+prepare(struct journal *j, uint64_t done, uint64_t *n)
 {
-	size_t wanted = n;
-	enum rc rc = gather(j, n);
+	struct header *h = &j->h;
+	uint64_t gap;
+	size_t m;
+	enum rc rc = RC_OK;
 
+	if (j->gathered != done)
+		rc = rewind_to(j, done);
+	if (rc == RC_OK && j->stream.now.len == 0)
+		rc = stream_next(&j->stream);
+	if (rc != RC_OK)
+		return rc == RC_EOF ? RC_CORRUPT : rc;
+	gap = (uint64_t)j->stream.now.from - place_of(h, done);
+	*n = total(h) - done;
+	if (gap >= h->saved_room + MARK_OCTETS) {
+		if (*n > gap - MARK_OCTETS)
+			*n = gap - MARK_OCTETS;
+		if (*n > DIRECT_MAX)
+			*n = DIRECT_MAX;
+		h->step = 0;
+		return RC_OK;
+	}
+	if (*n > h->saved_room)
+		*n = h->saved_room;
+	m = *n < j->room ? (size_t)*n : j->room;
+	rc = gather(j, m);
 	if (rc == RC_OK)
-		rc = save(j, &n);
-	if (rc == RC_OK)
-		rc = commit(j);
-	if (rc == RC_OK)
-		rc = io_pwrite(
-		    j->mbox_fd, j->block, n, (off_t)place_of(&j->h, j->h.done));
-	if (rc == RC_OK)
-		rc = end_step(j, n);
-	if (rc == RC_OK && n != wanted)
-		rc = rewind_to(j, j->h.done);
+		rc = save(j, &m);
+	*n = m;
 	return rc;
 }
 
-/* shift - all steps from where the header is. */
+/* shift - all steps from where the header is. While the disk is busy with one,
+ * the next is prepared. */
 static enum rc
 shift(struct journal *j)
 {
 	struct header *h = &j->h;
+	uint64_t now, next = 0;
 	enum rc rc = rewind_to(j, h->done);
 
+	if (rc == RC_OK && h->done < total(h))
+		rc = prepare(j, h->done, &next);
 	while (rc == RC_OK && h->done < total(h)) {
-		uint64_t left = total(h) - h->done, n = left, gap;
-
-		if (j->stream.now.len == 0) {
-			rc = stream_next(&j->stream);
-			if (rc != RC_OK)
-				return rc == RC_EOF ? RC_CORRUPT : rc;
-		}
-		gap = (uint64_t)j->stream.now.from - place_of(h, h->done);
-		if (gap >= h->saved_room + MARK_OCTETS) {
-			if (n > gap - MARK_OCTETS)
-				n = gap - MARK_OCTETS;
-			if (n > DIRECT_MAX)
-				n = DIRECT_MAX;
-			rc = direct_step(j, n);
-		} else {
-			if (n > h->saved_room)
-				n = h->saved_room;
-			if (n > j->room)
-				n = j->room;
-			rc = saved_step(j, (size_t)n);
-		}
+		now = next;
+		rc = commit(j);
+		if (rc == RC_OK)
+			rc = h->step > 0 ? put(j, (size_t)now, h->done)
+					 : put_direct(j, now);
+		if (rc == RC_OK && h->done + now < total(h))
+			rc = prepare(j, h->done + now, &next);
+		if (rc == RC_OK)
+			rc = end_step(j, now);
 	}
 	return rc;
 }
@@ -668,8 +694,7 @@ redo(struct journal *j)
 		return RC_OK;
 	rc = read_all(j->state_fd, j->block, n, h->saved_at);
 	if (rc == RC_OK && digest_quick(0, j->block, n) == h->saved_sum) {
-		rc = io_pwrite(
-		    j->mbox_fd, j->block, n, (off_t)place_of(h, h->done));
+		rc = put(j, n, h->done);
 		return rc == RC_OK ? end_step(j, n) : rc;
 	}
 	if (rc == RC_OK || rc == RC_CHANGED)

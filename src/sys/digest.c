@@ -21,22 +21,45 @@ digest_end(struct digest *d, unsigned char out[DIGEST_OCTETS])
 	SHA256Final(out, &d->ctx);
 }
 
-/* Eight octets at a time: what it guards is as long as a mailbox. */
+static uint64_t
+mix(uint64_t sum, uint64_t word)
+{
+	sum = (sum ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return sum ^ sum >> 32;
+}
+
+/* word_at - of n octets, the first eight at most. */
+static uint64_t
+word_at(const unsigned char *p, size_t n)
+{
+	uint64_t word = 0;
+
+	memcpy(&word, p, n < sizeof(word) ? n : sizeof(word));
+	return le64toh(word);
+}
+
+/* What it guards is as long as a mailbox: four sums, eight octets each at a
+ * time, since one would wait for its own last product. */
 uint64_t
 digest_quick(uint64_t sum, const void *octets, size_t n)
 {
 	const unsigned char *p = octets;
-	uint64_t word;
+	uint64_t b, c, d;
 
 	sum += n + 1;
-	for (; n > 0; p += sizeof(word)) {
-		size_t m = n < sizeof(word) ? n : sizeof(word);
-
-		word = 0;
-		memcpy(&word, p, m);
-		sum = (sum ^ le64toh(word)) * UINT64_C(0x9e3779b97f4a7c15);
-		sum ^= sum >> 32;
-		n -= m;
+	if (n >= 32) {
+		b = sum + 1;
+		c = sum + 2;
+		d = sum + 3;
+		for (; n >= 32; n -= 32, p += 32) {
+			sum = mix(sum, word_at(p, 8));
+			b = mix(b, word_at(p + 8, 8));
+			c = mix(c, word_at(p + 16, 8));
+			d = mix(d, word_at(p + 24, 8));
+		}
+		sum = mix(mix(mix(sum, b), c), d);
 	}
-	return sum;
+	for (; n > 8; n -= 8, p += 8)
+		sum = mix(sum, word_at(p, 8));
+	return n > 0 ? mix(sum, word_at(p, n)) : sum;
 }

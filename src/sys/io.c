@@ -74,6 +74,12 @@ io_read(int fd, void *to, size_t size, int64_t deadline_ms, size_t *got)
 	}
 }
 
+unsigned
+io_can_write(int fd)
+{
+	return wait_for(fd, POLLOUT, io_now_ms()) == RC_OK;
+}
+
 enum rc
 io_write(int fd, const void *from, size_t n, unsigned stall_ms)
 {

@@ -27,6 +27,9 @@ enum rc io_wait(int fd, int64_t deadline_ms) MUST_CHECK;
 enum rc io_read(
     int fd, void *to, size_t size, int64_t deadline_ms, size_t *got) MUST_CHECK;
 
+/* io_can_write - whether fd takes something without waiting. */
+unsigned io_can_write(int fd);
+
 /* io_write - all n octets. RC_EOF: nobody reads any more; RC_TIMEOUT: the
  * reader took nothing for stall_ms (when the descriptor does not block, or has
  * a send time-out of its own); RC_IO. How much was written is then unknown. */

@@ -5,6 +5,7 @@
  * so that the replies to a pipelined batch share their writes. */
 #include "wire/reply.h"
 #include "sys/io.h"
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,6 +37,15 @@ reply_flush(struct reply *r)
 		r->written += n;
 	r->broken = rc;
 	return rc;
+}
+
+enum rc
+reply_try(struct reply *r)
+{
+	/* So much a pipe that is ready takes at once, and a socket. */
+	if (r->len > PIPE_BUF || !io_can_write(r->fd))
+		return r->broken;
+	return reply_flush(r);
 }
 
 /* flush_full - lets data go when it is full. There is always room for a part

@@ -64,4 +64,7 @@ enum rc reply_end_multiline(struct reply *r) MUST_CHECK;
 /* reply_flush - hands everything to the descriptor. */
 enum rc reply_flush(struct reply *r) MUST_CHECK;
 
+/* reply_try - the same, if that takes no waiting; else nothing. */
+enum rc reply_try(struct reply *r) MUST_CHECK;
+
 #endif

@@ -14,12 +14,15 @@
  *                kind to servers that leave Nagle's algorithm on, and
  *                acknowledges at once
  *     sessions   count sessions of login, STAT, QUIT; bare: of nothing
- *     delete     QUIT after DELE of every count-th message; 0: of the first
+ *     delete     QUIT after DELE of every count-th message; 0: of the first;
+ *                delete-half: of the first half; delete-last: of the last
  *     calls      system calls of login, STAT, QUIT
  *     memory     private memory after login and STAT, while other has a
  *                session too: what one more costs; memory-uidl: and UIDL
  *     time       of PROGRAM itself, as it is
- *     truncate   of file PROGRAM to 0, and on the disk
+ *     shift      the octets of file PROGRAM from ARGUMENT on to its front, in
+ *                place and on the disk: what a deletion costs without a journal
+ *     truncate   of file PROGRAM to ARGUMENT octets, and on the disk
  *
  * bench.sh runs it for one server after the other, several times. */
 #include "bench.h"
@@ -35,7 +38,8 @@
 enum {
 	LONGEST_S = 300, /* for any of it */
 	SETTLE_MS = 200, /* until memory is as it stays */
-	COMMAND_OCTETS = 24
+	COMMAND_OCTETS = 24,
+	SHIFT_OCTETS = 1 << 18
 };
 
 static const char *user = "bench", *other, *password = "secret";
@@ -115,16 +119,17 @@ measure_list(struct server *s)
 	quit(s, NULL);
 }
 
-/* commands - verb with every step-th message number up to n, from 1; *size:
+/* commands - verb with every step-th message number from first to n; *size:
  * octets. The caller frees them. */
 static char *
-commands(const char *verb, uint64_t n, uint64_t step, size_t *size)
+commands(
+    const char *verb, uint64_t first, uint64_t n, uint64_t step, size_t *size)
 {
 	char *text = malloc((n / step + 1) * COMMAND_OCTETS + 1), *at = text;
 
 	if (text == NULL)
 		err(1, "malloc");
-	for (uint64_t i = 1; i <= n; i += step)
+	for (uint64_t i = first; i <= n; i += step)
 		at += snprintf(at, COMMAND_OCTETS, "%s %llu\r\n", verb,
 		    (unsigned long long)i);
 	*size = (size_t)(at - text);
@@ -156,7 +161,7 @@ measure_retr(struct server *s, int pipelined)
 	uint64_t octets, n = login(s, &octets);
 	struct rusage used = {0};
 	size_t size;
-	char *text = commands("RETR", n, 1, &size);
+	char *text = commands("RETR", 1, n, 1, &size);
 	uint64_t before = client.octets;
 	double began = now_ms(), ms;
 
@@ -204,12 +209,15 @@ measure_sessions(struct server *s, int bare)
 	printf("faults %.0f\n", (double)used.ru_minflt / (double)count);
 }
 
+/* measure_delete - of what: "delete", "delete-half" or "delete-last". */
 static void
-measure_delete(struct server *s)
+measure_delete(struct server *s, const char *what)
 {
 	uint64_t n = login(s, NULL), step = count > 0 ? count : n;
+	uint64_t first = strcmp(what, "delete-last") == 0 ? n : 1;
 	size_t size;
-	char *text = commands("DELE", n, step, &size);
+	char *text = commands("DELE", first,
+	    strcmp(what, "delete-half") == 0 ? n / 2 : n, step, &size);
 	double began;
 
 	for (char *at = text, *lf; *at != '\0'; at = lf + 1) {
@@ -274,13 +282,35 @@ measure_time(char **argv)
 	printf("ms %.3f\n", now_ms() - began);
 }
 
+/* shift - the octets behind gap to the front; returns how many. */
+static off_t
+shift(int fd, off_t gap)
+{
+	static char block[SHIFT_OCTETS];
+	off_t to = 0;
+	ssize_t n;
+
+	while ((n = pread(fd, block, sizeof(block), to + gap)) > 0) {
+		if (pwrite(fd, block, (size_t)n, to) != n)
+			err(1, "shift");
+		to += n;
+	}
+	if (n < 0 || fsync(fd) != 0)
+		err(1, "shift");
+	return to;
+}
+
+/* measure_file - what is done to it with a plain program's means. */
 static void
-measure_truncate(const char *path)
+measure_file(const char *what, const char *path, const char *number)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
+	off_t size = (off_t)strtoull(number, NULL, 10);
 	double began = now_ms();
 
-	if (fd < 0 || ftruncate(fd, 0) != 0 || fdatasync(fd) != 0)
+	if (fd >= 0 && strcmp(what, "shift") == 0)
+		size = shift(fd, size);
+	if (fd < 0 || ftruncate(fd, size) != 0 || fsync(fd) != 0)
 		err(1, "%s", path);
 	printf("ms %.3f\n", now_ms() - began);
 	close(fd);
@@ -297,8 +327,8 @@ measure(const char *what, struct server *s)
 		measure_retr(s, what[4] == '\0');
 	else if (strcmp(what, "sessions") == 0 || strcmp(what, "bare") == 0)
 		measure_sessions(s, what[0] == 'b');
-	else if (strcmp(what, "delete") == 0)
-		measure_delete(s);
+	else if (strncmp(what, "delete", 6) == 0)
+		measure_delete(s, what);
 	else if (strcmp(what, "calls") == 0)
 		printf("calls %llu\n",
 		    (unsigned long long)server_trace(s, whole_session));
@@ -350,8 +380,8 @@ main(int argc, char **argv)
 	alarm(LONGEST_S);
 	if (strcmp(what, "time") == 0)
 		measure_time(argv);
-	else if (strcmp(what, "truncate") == 0)
-		measure_truncate(argv[0]);
+	else if (strcmp(what, "truncate") == 0 || strcmp(what, "shift") == 0)
+		measure_file(what, argv[0], argv[0] != NULL ? argv[1] : "0");
 	else {
 		server_init(&s, port == 0 ? argv : NULL, port);
 		if (measure(what, &s) != 0)

@@ -528,6 +528,56 @@ every_lock_is_given_up_again(void **state)
 	talk_forget(&t);
 }
 
+/* The client need not wait for what is done behind the deletion. */
+static void
+quit_is_answered_before_the_locks_end(void **state)
+{
+	struct talk t;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	script.unlock_after = ends[0];
+	log_in(&t);
+	say(&t, "DELE 1\r\nQUIT\r\n");
+	assert_string_equal(hear(&t), "+OK message 1 deleted\r\n");
+	assert_non_null(strstr(hear(&t), "signing off (2 messages left)"));
+	assert_mbox(MSG_2 MSG_3);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	talk_end(&t);
+	assert_int_equal(t.status, EX_OK);
+	assert_true(logged(&t, "why=\"quit\""));
+	talk_forget(&t);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* And no delivery waits for a client that does not take its replies. */
+static void
+the_locks_end_before_a_slow_client_has_read(void **state)
+{
+	static const char last[] = {'0' + MSG_UPDATE, '0' + MSG_UNLOCK, '\0'};
+	static char batch[8100];
+	struct talk t;
+	size_t n;
+
+	(void)state;
+	script.tight = 1;
+	for (n = 0; n < 8000; n += 8)
+		memcpy(batch + n, "UIDL 1\r\n", 8);
+	memcpy(batch + n, "DELE 1\r\nQUIT\r\n", 15);
+	log_in(&t);
+	say(&t, batch);
+	for (unsigned i = 0; strstr(talk_file(t.asked), last) == NULL; i++) {
+		assert_true(i < 2000);
+		usleep(10000);
+	}
+	assert_non_null(
+	    strstr(hear_all(&t, &n), "signing off (2 messages left)\r\n"));
+	talk_end(&t);
+	talk_forget(&t);
+}
+
 /* sysexits(3): a client that cannot be read from is not one that has gone. */
 static void
 a_client_that_cannot_be_read_from(void **state)
@@ -610,6 +660,8 @@ main(void)
 	    FRESH(a_session_in_the_middle_of_a_message_stays),
 	    FRESH(a_session_that_asks_stays),
 	    FRESH(every_lock_is_given_up_again),
+	    FRESH(quit_is_answered_before_the_locks_end),
+	    FRESH(the_locks_end_before_a_slow_client_has_read),
 	    FRESH(a_client_that_cannot_be_read_from),
 	    FRESH(the_secret_is_forgotten),
 	};

@@ -48,6 +48,8 @@ static struct script {
 	const char *in_path;    /* what the session reads instead */
 	unsigned keeps_end;     /* talk.broker_end is the broker's, too */
 	unsigned tls_is_gone;   /* nobody is at the control descriptor */
+	unsigned tight;         /* the client's socket takes 4 KiB at most */
+	int unlock_after;       /* the second waits for an octet here; 0: no */
 	struct session_config config;
 } script;
 
@@ -116,7 +118,7 @@ static inline enum rc
 talk_answer(uint32_t type, struct buf *b)
 {
 	static unsigned unlocks;
-	char user[600], secret[600];
+	char user[600], secret[600], octet;
 
 	switch (type) {
 	case MSG_AUTHENTICATE:
@@ -134,7 +136,12 @@ talk_answer(uint32_t type, struct buf *b)
 	case MSG_UPDATE:
 		return talk_update(b);
 	default:
-		return unlocks++ == 0 ? RC_OK : script.unlock;
+		if (unlocks++ == 0)
+			return RC_OK;
+		if (script.unlock_after > 0 &&
+		    read(script.unlock_after, &octet, 1) != 1)
+			return RC_BUG;
+		return script.unlock;
 	}
 }
 
@@ -228,10 +235,15 @@ enum { TALK_LEAK = 97 };
 static inline void
 talk_start(struct talk *t)
 {
+	const int room = 4096;
 	int client[2], pair[2], status;
 
 	assert_int_equal(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, client), 0);
+	if (script.tight)
+		assert_int_equal(setsockopt(client[1], SOL_SOCKET, SO_SNDBUF,
+				     &room, sizeof(room)),
+		    0);
 	assert_int_equal(peer_pair(pair), RC_OK);
 	t->log = memfd_create("log", MFD_CLOEXEC);
 	t->asked = memfd_create("asked", MFD_CLOEXEC);

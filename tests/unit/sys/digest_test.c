@@ -99,6 +99,9 @@ quick_is_what_it_was(void **state)
 	    digest_quick(0, "abcdefgh", 8), UINT64_C(0x65de1aa50c3f682d));
 	assert_int_equal(
 	    digest_quick(0, "abcdefghi", 9), UINT64_C(0x480673214f8df04a));
+	assert_int_equal(
+	    digest_quick(0, "abcdefghijklmnopqrstuvwxyz0123456789", 36),
+	    UINT64_C(0x0b1cbbf4a1b1979c));
 }
 
 /* Any octet changed, any length, zeroes among it: another sum. */

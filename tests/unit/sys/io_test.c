@@ -429,6 +429,21 @@ a_stalled_reader_is_a_timeout(void **state)
 	assert_true(io_now_ms() - begin < 5000);
 }
 
+static void
+who_can_write_is_known_at_once(void **state)
+{
+	static const char octets[BIG];
+	int64_t begin = io_now_ms();
+
+	(void)state;
+	assert_int_equal(fcntl(a, F_SETFL, O_NONBLOCK), 0);
+	assert_true(io_can_write(a));
+	assert_int_equal(io_write(a, octets, sizeof(octets), 0), RC_TIMEOUT);
+	assert_false(io_can_write(a));
+	assert_false(io_can_write(-1));
+	assert_true(io_now_ms() - begin < 5000);
+}
+
 /* Signals that come more often than stall_ms must not keep the wait alive. */
 static void
 a_stalled_reader_is_a_timeout_under_signals(void **state)
@@ -609,6 +624,7 @@ main(void)
 	    CASE(writing_nothing_is_ok),
 	    CASE(writing_to_nobody_is_eof),
 	    CASE(a_stalled_reader_is_a_timeout),
+	    CASE(who_can_write_is_known_at_once),
 	    CASE(a_stalled_reader_is_a_timeout_under_signals),
 	    CASE(a_failed_write_is_io),
 	    CASE(positions_are_read_to_the_files_end),

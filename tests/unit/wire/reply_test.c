@@ -643,6 +643,36 @@ to_socket(int fds[2], unsigned stall_ms)
 	reply_init(&r, fds[0], stall_ms);
 }
 
+/* reply_try: a little leaves at once where there is room; nothing waits. */
+static void
+a_try_does_not_wait(void **state)
+{
+	static char octets[FULL / 2];
+	char got[16];
+	int fds[2];
+
+	(void)state;
+	to_socket(fds, 60000);
+	assert_int_equal(reply_try(&r), RC_OK); /* of nothing */
+	assert_int_equal(reply_line(&r, "+OK"), RC_OK);
+	assert_int_equal(reply_try(&r), RC_OK);
+	assert_true(r.written == 5 && r.len == 0);
+	assert_int_equal(read(fds[1], got, sizeof(got)), 5);
+	put(octets, sizeof(octets)); /* could block */
+	assert_int_equal(reply_try(&r), RC_OK);
+	assert_true(r.written == 5 && r.len == sizeof(octets));
+	r.len = 0;
+	assert_int_equal(fcntl(fds[0], F_SETFL, O_NONBLOCK), 0);
+	while (write(fds[0], octets, sizeof(octets)) > 0)
+		;
+	assert_int_equal(reply_line(&r, "+OK"), RC_OK);
+	assert_int_equal(reply_try(&r), RC_OK); /* would block */
+	assert_true(r.written == 5 && r.len == 5);
+	close(fds[1]);
+	assert_int_equal(reply_try(&r), RC_EOF);
+	all_say(RC_EOF);
+}
+
 static void
 a_client_that_is_gone_is_eof(void **state)
 {
@@ -796,6 +826,7 @@ main(void)
 	    CASE(the_first_line_is_kept_for_the_log),
 	    CASE(replies_leave_together),
 	    CASE(a_full_buffer_leaves_by_itself),
+	    CASE(a_try_does_not_wait),
 	    CASE(a_client_that_is_gone_is_eof),
 	    CASE(a_client_that_goes_away_inside_a_body_is_eof),
 	    CASE(a_failed_write_is_io),
