@@ -20,10 +20,11 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DPOPD_VERSION='"$(VERSION)"' -Isrc $(WARN) 
 	-fcf-protection $(FORTIFY) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
 	$(CFLAGS) $(LDFLAGS)
-# libmd's SHA-256 goes into the program: loading a library for it takes nine
-# system calls a session.
-LIBMD := $(shell $(CC) -print-file-name=libmd.a)
-LIBS := -lcrypt $(if $(findstring /,$(LIBMD)),$(LIBMD),-lmd)
+# crypt(3) and SHA-256 go into the program where there are static libraries for
+# them: loading one takes ten system calls a session. STATIC= loads them.
+STATIC := libcrypt.a libmd.a
+archive = $(filter /%,$(shell $(CC) -print-file-name=$(filter $1,$(STATIC))))
+LIBS := $(or $(call archive,libcrypt.a),-lcrypt) $(or $(call archive,libmd.a),-lmd)
 
 LIB_SRC := $(filter-out src/main%.c src/tls/%,$(wildcard src/*.c src/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)

@@ -86,6 +86,14 @@ open_mailbox(
 	return rc;
 }
 
+/* forget - what is in the block is not the mailbox's any more, or may not be.
+ */
+static void
+forget(struct session *s)
+{
+	s->block_len = 0;
+}
+
 enum rc
 session_open(struct session *s, const char *mailbox)
 {
@@ -96,6 +104,7 @@ session_open(struct session *s, const char *mailbox)
 
 	if (n >= sizeof(s->mailbox))
 		return RC_NOSUCH;
+	forget(s);
 	rc = open_mailbox(s, mailbox, &d, &taken);
 	if (rc == RC_OK) {
 		maildrop_close(&s->drop);
@@ -176,6 +185,7 @@ session_settle(struct session *s)
 	if (!s->unsettled)
 		return;
 	s->unsettled = 0;
+	forget(s);
 	s->drop.ops->removed(&s->drop);
 	if (client_unlock(s->config->broker_fd) != RC_OK)
 		return; /* gone is gone */
@@ -195,29 +205,46 @@ session_release(struct session *s)
 {
 	if (s->drop.ops == NULL)
 		return RC_OK;
+	forget(s);
 	maildrop_close(&s->drop);
 	s->drop.ops = NULL;
 	return client_close(s->config->broker_fd);
 }
 
-/* fetch - the next octets of message i into the block. They are checked when
- * they have been read: then they were its. */
+/* fetch - makes the block begin with the stored octets from at up to end, or
+ * beyond, unless it has some of them already. They are checked when they have
+ * been read: then they were its. */
 static enum rc
-fetch(struct session *s, size_t i, uint64_t from)
+fetch(struct session *s, uint64_t at, uint64_t end)
 {
 	struct maildrop *d = &s->drop;
-	enum rc rc =
-	    d->ops->read(d, i, from, s->block, sizeof(s->block), &s->fetched);
+	uint64_t n = (s->ahead ? (uint64_t)d->end : end) - at;
+	enum rc rc;
 
-	if (rc == RC_OK && (s->fetched > 0 || from == 0))
+	if (at - s->block_at < s->block_len)
+		return RC_OK;
+	if (n > sizeof(s->block))
+		n = sizeof(s->block);
+	forget(s);
+	rc = d->ops->read(d, at, s->block, (size_t)n);
+	if (rc == RC_OK)
 		rc = d->ops->check(d);
+	if (rc == RC_OK) {
+		s->block_at = at;
+		s->block_len = (size_t)n;
+	}
 	return rc;
 }
 
 enum rc
 session_fetch(struct session *s, size_t i)
 {
-	return fetch(s, i, 0);
+	uint64_t at, end;
+
+	s->ahead = i == s->sequel && line_waiting(&s->in);
+	s->drop.ops->span(&s->drop, i, &at, &end);
+	s->sequel = i + 1;
+	return at < end ? fetch(s, at, end) : s->drop.ops->check(&s->drop);
 }
 
 enum rc
@@ -226,21 +253,26 @@ session_send(struct session *s, size_t i,
     size_t (*cut)(void *how, const char *octets, size_t n, unsigned *done),
     void *how)
 {
-	uint64_t from = 0;
+	uint64_t at, end;
 	unsigned done = 0;
 	enum rc rc = RC_OK;
 
-	while (rc == RC_OK && s->fetched > 0) {
-		size_t n = s->fetched;
+	s->drop.ops->span(&s->drop, i, &at, &end);
+	while (rc == RC_OK && at < end && !done) {
+		const char *octets;
+		size_t n;
 
-		if (cut != NULL)
-			n = cut(how, s->block, n, &done);
-		rc = write(&s->out, s->block, n);
-		if (done)
+		rc = fetch(s, at, end);
+		if (rc != RC_OK)
 			break;
-		from += s->fetched;
-		if (rc == RC_OK)
-			rc = fetch(s, i, from);
+		octets = s->block + (at - s->block_at);
+		n = s->block_len - (size_t)(at - s->block_at);
+		if (n > end - at)
+			n = (size_t)(end - at);
+		at += n;
+		if (cut != NULL)
+			n = cut(how, octets, n, &done);
+		rc = write(&s->out, octets, n);
 	}
 	if (rc == RC_OK)
 		rc = reply_end_line(&s->out);
@@ -301,6 +333,7 @@ read_command(struct session *s, struct line *line)
 	if (!s->decided)
 		limit = pop2_dialect.line_octets;
 	if (!line_waiting(&s->in)) {
+		forget(s); /* it may be old when the next one comes */
 		rc = reply_flush(&s->out);
 		if (s->logged_in)
 			deadline = now + (int64_t)s->config->idle_s * 1000;

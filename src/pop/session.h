@@ -54,9 +54,12 @@ struct session {
 	const char *why;  /* why it ended, for the log */
 	uint64_t retrieved, retrieved_octets, removed; /* likewise */
 	unsigned unsettled : 1; /* between session_remove and session_settle */
+	unsigned ahead : 1;     /* more may be read than the message has */
 	struct line_reader in;
 	struct reply out;
-	size_t fetched; /* octets in block */
+	uint64_t block_at; /* the octets in block: where they are stored, */
+	size_t block_len;  /* and how many they are */
+	size_t sequel;     /* what comes behind the message sent last */
 	char block[SESSION_BLOCK_OCTETS];
 };
 
@@ -107,8 +110,9 @@ void session_settle(struct session *s);
 enum rc session_release(struct session *s) MUST_CHECK;
 
 /* session_fetch - reads the beginning of message i (or MAILDROP_WHOLE), while
- * an answer can still say that it could not be had. RC_CHANGED: somebody has
- * rewritten the mailbox; RC_IO. */
+ * an answer can still say that it could not be had; where the client has asked
+ * for message after message already, the next ones with it. RC_CHANGED:
+ * somebody has rewritten the mailbox; RC_IO. */
 enum rc session_fetch(struct session *s, size_t i) MUST_CHECK;
 
 /* session_send - sends message i, which has been fetched, through write, which

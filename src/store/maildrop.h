@@ -78,11 +78,14 @@ struct maildrop_ops {
 	enum rc (*identify)(struct maildrop *d);
 	/* RC_CHANGED when the mailbox is not the one that was scanned. */
 	enum rc (*check)(struct maildrop *d);
-	/* Stored octets of message i, or with MAILDROP_WHOLE of all of them
-	 * and their From_ lines, from octet number from, at most size; *got is
-	 * 0 at the end. */
-	enum rc (*read)(struct maildrop *d, size_t i, uint64_t from, char *to,
-	    size_t size, size_t *got);
+	/* Where in the mailbox the stored octets of message i are, or with
+	 * MAILDROP_WHOLE of all of them and their From_ lines: from *at up to
+	 * *end. */
+	void (*span)(
+	    const struct maildrop *d, size_t i, uint64_t *at, uint64_t *end);
+	/* n stored octets from there. RC_CHANGED: there are not so many. */
+	enum rc (*read)(
+	    const struct maildrop *d, uint64_t at, char *to, size_t n);
 	/* The octets of MAILDROP_WHOLE as they are sent. */
 	uint64_t (*whole)(const struct maildrop *d);
 	/* Says in *out what is to go when what is marked goes, which is

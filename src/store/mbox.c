@@ -10,12 +10,34 @@
 
 enum { PAUSE_MS = 5, PAUSES = 20 }; /* for a write that is under way */
 
+static void
+span(const struct maildrop *d, size_t i, uint64_t *at, uint64_t *end)
+{
+	if (i == MAILDROP_WHOLE) {
+		*end = (uint64_t)d->end;
+		*at = d->count > 0 ? d->msg[0].at : *end;
+	} else {
+		*end = (uint64_t)mbox_next(d, i) - d->msg[i].tail;
+		*at = d->msg[i].at + d->msg[i].from_len;
+	}
+}
+
+static enum rc
+read_at(const struct maildrop *d, uint64_t at, char *to, size_t n)
+{
+	size_t got;
+	enum rc rc = io_pread(d->fd, to, n, (off_t)at, &got);
+
+	return rc == RC_OK && got != n ? RC_CHANGED : rc;
+}
+
 const struct maildrop_ops mbox_ops = {
     .name = "mbox",
     .scan = mbox_scan,
     .identify = mbox_identify,
     .check = mbox_check,
-    .read = mbox_read,
+    .span = span,
+    .read = read_at,
     .whole = mbox_whole,
     .plan = mbox_plan,
     .removed = mbox_removed,
@@ -118,34 +140,20 @@ mbox_check(struct maildrop *d)
 	return rc;
 }
 
-/* bounds - where the stored octets of message i, or of all, begin and end. */
-static void
-bounds(const struct maildrop *d, size_t i, uint64_t *at, uint64_t *end)
-{
-	if (i == MAILDROP_WHOLE) {
-		*end = (uint64_t)d->end;
-		*at = d->count > 0 ? d->msg[0].at : *end;
-	} else {
-		*end = (uint64_t)mbox_next(d, i) - d->msg[i].tail;
-		*at = d->msg[i].at + d->msg[i].from_len;
-	}
-}
-
 enum rc
 mbox_read(struct maildrop *d, size_t i, uint64_t from, char *to, size_t size,
     size_t *got)
 {
 	uint64_t at, end;
-	enum rc rc;
 
-	bounds(d, i, &at, &end);
+	span(d, i, &at, &end);
 	*got = 0;
 	if (from >= end - at)
 		return RC_OK;
 	if (size > end - at - from)
 		size = (size_t)(end - at - from);
-	rc = io_pread(d->fd, to, size, (off_t)(at + from), got);
-	return rc == RC_OK && *got != size ? RC_CHANGED : rc;
+	*got = size;
+	return read_at(d, at + from, to, size);
 }
 
 uint64_t

@@ -6,14 +6,12 @@
 
 #include "store/maildrop.h"
 
-/* mbox_scan, mbox_identify, mbox_check, mbox_read, mbox_plan, mbox_removed,
- * mbox_whole - as maildrop.h says of the operations; errors there and at
+/* mbox_scan, mbox_identify, mbox_check, mbox_plan, mbox_removed, mbox_whole -
+ * as maildrop.h says of the operations; errors there and at
  * maildrop_open. */
 enum rc mbox_scan(struct maildrop *d) MUST_CHECK;
 enum rc mbox_identify(struct maildrop *d) MUST_CHECK;
 enum rc mbox_check(struct maildrop *d) MUST_CHECK;
-enum rc mbox_read(struct maildrop *d, size_t i, uint64_t from, char *to,
-    size_t size, size_t *got) MUST_CHECK;
 enum rc mbox_plan(
     struct maildrop *d, int journal_fd, struct order *out) MUST_CHECK;
 void mbox_removed(struct maildrop *d);
@@ -26,6 +24,12 @@ enum rc mbox_mark(int fd, struct mark *out) MUST_CHECK;
  * show: waits until the clock of the last change has gone on, some
  * milliseconds at most. out->quiet says whether it has. */
 enum rc mbox_quiet_mark(int fd, struct mark *out) MUST_CHECK;
+
+/* mbox_read - stored octets of message i, or of MAILDROP_WHOLE, from octet
+ * number from, at most size; *got is 0 at the end. RC_CHANGED: the file has
+ * become too short; RC_IO. */
+enum rc mbox_read(struct maildrop *d, size_t i, uint64_t from, char *to,
+    size_t size, size_t *got) MUST_CHECK;
 
 /* mbox_is_at - RC_OK when message i's From_ line is where it was; RC_CHANGED,
  * RC_IO. */

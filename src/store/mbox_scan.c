@@ -15,6 +15,11 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+/* What the C library's loader has found out already: each CPUID instruction
+ * costs a virtual machine some microseconds. */
+#if defined(__x86_64__) && __has_include(<sys/platform/x86.h>)
+#include <sys/platform/x86.h>
+#endif
 
 enum {
 	BLOCK_OCTETS = 128 * 1024,
@@ -123,7 +128,7 @@ sweep_plain(const char *p, size_t n, uint64_t *bare)
 	return sweep_with(p, n, bare);
 }
 
-#ifdef __x86_64__
+#ifdef CPU_FEATURE_ACTIVE
 static __attribute__((target("avx2"))) size_t
 sweep_avx2(const char *p, size_t n, uint64_t *bare)
 {
@@ -365,8 +370,8 @@ scan_from(struct maildrop *d, off_t at)
 	struct scanner s = {.d = d, .base = at, .sweep = sweep_plain};
 	enum rc rc;
 
-#ifdef __x86_64__
-	if (__builtin_cpu_supports("avx2"))
+#ifdef CPU_FEATURE_ACTIVE
+	if (CPU_FEATURE_ACTIVE(AVX2))
 		s.sweep = sweep_avx2;
 #endif
 	s.data = calloc(1, BLOCK_OCTETS + LOOK_OCTETS);

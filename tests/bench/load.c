@@ -10,9 +10,10 @@
  *     poll       the same and UIDL
  *     list       LIST alone
  *     retr       RETR of everything, pipelined
- *     retr1      RETR of count messages, one after the other; the client is
- *                kind to servers that leave Nagle's algorithm on, and
- *                acknowledges at once
+ *     retr1      RETR of count messages, one after the other; the client does
+ *                not sleep meanwhile, so that its waking up is not measured,
+ *                and acknowledges at once, as a kindness to servers that leave
+ *                Nagle's algorithm on
  *     sessions   count sessions of login, STAT, QUIT; bare: of nothing
  *     delete     QUIT after DELE of every count-th message; 0: of the first;
  *                delete-half: of the first half; delete-last: of the last

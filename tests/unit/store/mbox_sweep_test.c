@@ -21,8 +21,8 @@ rule(const char *p, size_t n, uint64_t *bare)
 static unsigned
 has_wide(void)
 {
-#ifdef __x86_64__
-	return __builtin_cpu_supports("avx2") != 0;
+#ifdef CPU_FEATURE_ACTIVE
+	return CPU_FEATURE_ACTIVE(AVX2) != 0;
 #else
 	return 0;
 #endif
@@ -49,7 +49,7 @@ both(const char *text, size_t n, size_t shift)
 	p = room + shift + 1;
 	memcpy(p - 1, text, 1 + n + LOOK_OCTETS);
 	follows(sweep_plain, p, n);
-#ifdef __x86_64__
+#ifdef CPU_FEATURE_ACTIVE
 	if (has_wide())
 		follows(sweep_avx2, p, n);
 #endif
