@@ -24,7 +24,8 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
 # them: loading one takes ten system calls a session. STATIC= loads them.
 STATIC := libcrypt.a libmd.a
 archive = $(filter /%,$(shell $(CC) -print-file-name=$(filter $1,$(STATIC))))
-LIBS := $(or $(call archive,libcrypt.a),-lcrypt) $(or $(call archive,libmd.a),-lmd)
+LIBMD := $(or $(call archive,libmd.a),-lmd)
+LIBS := $(or $(call archive,libcrypt.a),-lcrypt) $(LIBMD)
 
 LIB_SRC := $(filter-out src/main%.c src/tls/%,$(wildcard src/*.c src/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
@@ -67,7 +68,7 @@ $B/%.o: %.c
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $B/tests/unit/%: $B/tests/unit/%.o $B/libpopd.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -lcrypt $(LIBMD) -lcmocka
 
 $B/tests/unit/tls/%: $B/tests/unit/tls/%.o $(TLS_OBJ) $B/libpopd.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TLS_LIBS) -lcmocka

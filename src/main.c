@@ -101,14 +101,15 @@ static const struct option long_options[] = {
 static void __attribute__((noreturn)) PRINTF(3, 4)
     die(const struct options *o, int status, const char *fmt, ...)
 {
-	char text[LOG_LINE_OCTETS];
+	char text[LOG_LINE_OCTETS], quoted[LOG_LINE_OCTETS];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	log_open(0);
-	log_event(LOG_ERR, "event=error why=\"%s\"", text);
+	log_event(LOG_ERR, "event=error why=%s",
+	    log_quote(quoted, sizeof(quoted), text, strlen(text)));
 	if (!o->quiet)
 		dprintf(2, "in.popd: %s\n", text);
 	exit(status);
@@ -311,6 +312,7 @@ state_path(void)
 static int
 make_state(const char *path)
 {
+	char quoted[256];
 	int fd = -1;
 	const uid_t uid = geteuid();
 	const gid_t gid = getegid();
@@ -322,7 +324,8 @@ make_state(const char *path)
 	}
 	if (rc != RC_OK) {
 		log_open(0);
-		log_event(LOG_WARNING, "event=no-state dir=%s why=\"%s\"", path,
+		log_event(LOG_WARNING, "event=no-state dir=%s why=\"%s\"",
+		    log_quote(quoted, sizeof(quoted), path, strlen(path)),
 		    log_why(rc));
 	}
 	return fd;
@@ -497,6 +500,7 @@ main(int argc, char **argv)
 	make_config(&o, &config);
 	config.peer = peer;
 	config.tls = session.tls;
+	config.dialect = session.dialect != NULL ? session.dialect->name : NULL;
 	if (geteuid() == 0)
 		make_jail(&o, config.state_dirfd, &jail);
 	else if (o.passwd == NULL && isatty(2))

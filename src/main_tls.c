@@ -80,14 +80,15 @@ static const struct option long_options[] = {
 static void __attribute__((noreturn)) PRINTF(3, 4)
     die(const struct options *o, int status, const char *fmt, ...)
 {
-	char text[LOG_LINE_OCTETS];
+	char text[LOG_LINE_OCTETS], quoted[LOG_LINE_OCTETS];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	log_open_as("in.popd-tls", 0);
-	log_event(LOG_ERR, "event=error why=\"%s\"", text);
+	log_event(LOG_ERR, "event=error why=%s",
+	    log_quote(quoted, sizeof(quoted), text, strlen(text)));
 	if (!o->quiet)
 		dprintf(2, "in.popd-tls: %s\n", text);
 	exit(status);
@@ -264,6 +265,7 @@ serve(struct ssl_ctx_st *ctx, int ctl_fd, int data_fd, const char *peer)
 	static struct relay r;
 	unsigned wants_info = 0;
 	const char *doing = "asked", *why;
+	char quoted[256];
 	enum rc rc = RC_OK;
 
 	if (ctl_fd >= 0) {
@@ -288,9 +290,9 @@ serve(struct ssl_ctx_st *ctx, int ctl_fd, int data_fd, const char *peer)
 	why = rc == RC_SYNTAX ? context_why() : log_why(rc);
 	/* To reset a connection is what clients do; so many words for it. */
 	if (rc != RC_OK && !(rc == RC_EOF && strcmp(doing, "relay") == 0))
-		log_event(LOG_INFO,
-		    "event=tls-failed doing=%s why=\"%s\" addr=%s", doing, why,
-		    peer);
+		log_event(LOG_INFO, "event=tls-failed addr=%s doing=%s why=%s",
+		    peer, doing,
+		    log_quote(quoted, sizeof(quoted), why, strlen(why)));
 	close(data_fd);
 	relay_linger(&r, LINGER_MS);
 	relay_free(&r);

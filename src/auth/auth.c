@@ -135,7 +135,9 @@ auth_password(const struct auth_policy *p, const char *user,
 	unsigned same = 0;
 	enum rc rc = find(p, user, &e, why);
 
+	out->name[0] = '\0';
 	if (rc == RC_OK) {
+		memcpy(out->name, e.who.name, sizeof(out->name));
 		*why = refusal(p, &e);
 		if (*why == NULL && password[0] == '\0')
 			*why = "empty-password";

@@ -17,9 +17,11 @@ struct auth_policy {
 };
 
 /* auth_password - checks password for user. Every refusal takes the time that
- * a wrong password takes. On RC_OK *out is the account; otherwise *why is one
- * word for the log, static. RC_DENIED: no, whatever the reason; RC_IO with
- * errno: the databases could not be read; RC_NOMEM. */
+ * a wrong password takes. On RC_OK *out is the account; otherwise its name
+ * alone,
+ * "" when there is no such account, and *why is one word for the log, static.
+ * RC_DENIED: no, whatever the reason; RC_IO with errno: the databases could not
+ * be read; RC_NOMEM. */
 enum rc auth_password(const struct auth_policy *p, const char *user,
     const char *password, struct account *out, const char **why) MUST_CHECK;
 

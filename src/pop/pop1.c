@@ -84,10 +84,6 @@ rcev(struct session *s, const struct args *a)
 		s->out.broken = 1;
 		rc = RC_BUG;
 	}
-	if (rc == RC_OK) {
-		s->retrieved += s->drop.count;
-		s->retrieved_octets += octets;
-	}
 	return rc;
 }
 

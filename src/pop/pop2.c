@@ -139,10 +139,6 @@ retr(struct session *s, const struct args *a)
 		s->out.broken = 1;
 		rc = RC_BUG;
 	}
-	if (rc == RC_OK) {
-		s->retrieved++;
-		s->retrieved_octets += octets;
-	}
 	return rc;
 }
 

@@ -248,14 +248,7 @@ retr(struct session *s, const struct args *a)
 	if (rc == RC_OK)
 		rc = reply_line(&s->out, "+OK %llu octets",
 		    (unsigned long long)s->drop.msg[i].octets);
-	if (rc != RC_OK)
-		return rc;
-	rc = send_message(s, i, NULL);
-	if (rc == RC_OK) {
-		s->retrieved++;
-		s->retrieved_octets += s->drop.msg[i].octets;
-	}
-	return rc;
+	return rc == RC_OK ? send_message(s, i, NULL) : rc;
 }
 
 /* TOP msg n. Section 7. */
@@ -402,7 +395,7 @@ refuse(struct session *s, const struct command *c, enum rc why)
 	case RC_BUSY:
 		if (in_update)
 			return reply_line(out,
-			    "-ERR [IN-USE] maildrop is locked, nothing was "
+			    "-ERR [SYS/TEMP] maildrop is locked, nothing was "
 			    "deleted");
 		return reply_line(out, "-ERR [IN-USE] maildrop is in use, %s",
 		    session_in_use(s, in_use));

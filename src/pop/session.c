@@ -19,7 +19,13 @@ session_login(struct session *s, const char *user, char *secret)
 
 	if (n < sizeof(s->user)) {
 		memmove(s->user, user, n + 1);
-		rc = client_authenticate(s->config->broker_fd, user, secret);
+		rc = RC_OK;
+		if (s->decided && s->config->dialect == NULL)
+			rc = client_dialect(
+			    s->config->broker_fd, s->dialect->name);
+		if (rc == RC_OK)
+			rc = client_authenticate(
+			    s->config->broker_fd, user, secret);
 	}
 	explicit_bzero(secret, strlen(secret));
 	if (rc == RC_OK) {
@@ -79,6 +85,7 @@ open_mailbox(
 	unlocked = client_unlock(s->config->broker_fd);
 	if (rc == RC_OK) {
 		d->read_only = o.read_only & 1;
+		s->left = d->count;
 		if (unlocked != RC_OK)
 			maildrop_close(d);
 		rc = unlocked;
@@ -172,6 +179,7 @@ session_remove(struct session *s)
 		rc = RC_UNFINISHED; /* the broker is gone and may have begun */
 	if (rc == RC_OK) {
 		s->removed += d->count - d->left;
+		s->left = d->left;
 		s->unsettled = 1;
 	} else if (client_unlock(s->config->broker_fd) != RC_OK) {
 		return rc; /* the locks end with the broker */
@@ -254,6 +262,7 @@ session_send(struct session *s, size_t i,
     void *how)
 {
 	uint64_t at, end;
+	uint64_t before = reply_octets(&s->out), after;
 	unsigned done = 0;
 	enum rc rc = RC_OK;
 
@@ -276,6 +285,11 @@ session_send(struct session *s, size_t i,
 	}
 	if (rc == RC_OK)
 		rc = reply_end_line(&s->out);
+	after = reply_octets(&s->out);
+	if (after > before) /* what could not be written is thrown away */
+		s->sent_octets += after - before;
+	if (rc == RC_OK)
+		s->sent += i == MAILDROP_WHOLE ? s->drop.count : 1;
 	if (rc != RC_OK && !s->out.broken) {
 		s->out.broken = 1;
 		s->why = "maildrop-unreadable";
@@ -425,13 +439,11 @@ session_run(struct session *s, const struct session_config *config)
 	if (reply_flush(&s->out) != RC_OK && s->why == NULL)
 		s->why = "client-gone";
 	client_log(config->broker_fd,
-	    "event=end why=\"%s\" dialect=%s tls=%s retrieved=%llu octets=%llu "
-	    "deleted=%llu left=%zu",
-	    s->why != NULL ? s->why : "?",
-	    s->decided ? s->dialect->name : "undecided", s->tls ? "yes" : "no",
-	    (unsigned long long)s->retrieved,
-	    (unsigned long long)s->retrieved_octets,
-	    (unsigned long long)s->removed,
-	    s->removed > 0 ? s->drop.left : s->drop.count);
+	    "dialect=%s sent=%llu octets=%llu deleted=%llu left=%llu "
+	    "why=\"%s\"",
+	    s->decided ? s->dialect->name : "undecided",
+	    (unsigned long long)s->sent, (unsigned long long)s->sent_octets,
+	    (unsigned long long)s->removed, (unsigned long long)s->left,
+	    s->why != NULL ? s->why : "?");
 	return rc == RC_IO ? EX_IOERR : EX_OK;
 }

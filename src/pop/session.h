@@ -52,7 +52,7 @@ struct session {
 	uint64_t current; /* POP2: the current message's number */
 	unsigned busy_s;  /* so long another session has had the mailbox */
 	const char *why;  /* why it ended, for the log */
-	uint64_t retrieved, retrieved_octets, removed; /* likewise */
+	uint64_t sent, sent_octets, removed, left; /* likewise */
 	unsigned unsettled : 1; /* between session_remove and session_settle */
 	unsigned ahead : 1;     /* more may be read than the message has */
 	struct line_reader in;

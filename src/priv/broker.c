@@ -38,7 +38,8 @@ enum {
 	LEAVE_MS = 1000, /* what an idle session gets to make way */
 	LEAVE_PAUSE_MS = 10,
 	TOUCH_MS = 10000, /* how often a dotlock that is kept is renewed */
-	REOPEN_MAX = 8    /* a mailbox that is replaced while it is opened */
+	REOPEN_MAX = 8,   /* a mailbox that is replaced while it is opened */
+	QUOTED_OCTETS = 4 * NAME_OCTETS + 3
 };
 
 struct broker {
@@ -47,7 +48,9 @@ struct broker {
 	unsigned phase;
 	unsigned asked[MSG_END];
 	unsigned refused;
-	struct account who; /* from the verdict on */
+	struct account who;       /* from the verdict on */
+	char user[QUOTED_OCTETS]; /* its name, quoted, for the log; or "-" */
+	char dialect[sizeof("undecided")]; /* likewise, as the session says */
 	int state_dirfd;    /* the user's own, from the verdict on */
 	struct holding now; /* what is open */
 	sigset_t awake;     /* the signal mask while waiting */
@@ -144,20 +147,48 @@ pause_until(struct broker *b, int64_t deadline_ms)
 	}
 }
 
-/* log_login - one line for every verdict. */
+/* log_login - one line for every verdict. A name that no account has is not in
+ * it: it may be a password in the wrong place. */
 static void
-log_login(const struct broker *b, const char *user, const char *why)
+log_login(struct broker *b, const char *why)
 {
-	char quoted[4 * NAME_OCTETS + 3];
+	const char *tls = b->tls ? "yes" : "no";
+	char quoted[QUOTED_OCTETS] = "-";
 
-	log_quote(quoted, sizeof(quoted), user, strlen(user));
-	if (why == NULL)
-		log_event(LOG_INFO, "event=login tls=%s user=%s addr=%s",
-		    b->tls ? "yes" : "no", quoted, b->config->peer);
-	else
+	if (b->who.name[0] != '\0')
+		log_quote(
+		    quoted, sizeof(quoted), b->who.name, strlen(b->who.name));
+	if (why != NULL) {
 		log_event(LOG_NOTICE,
-		    "event=refused tls=%s user=%s addr=%s why=%s",
-		    b->tls ? "yes" : "no", quoted, b->config->peer, why);
+		    "event=refused addr=%s tls=%s user=%s dialect=%s why=%s",
+		    b->config->peer, tls, quoted, b->dialect, why);
+		return;
+	}
+	memcpy(b->user, quoted, sizeof(quoted));
+	log_event(LOG_INFO, "event=login addr=%s tls=%s user=%s dialect=%s",
+	    b->config->peer, tls, b->user, b->dialect);
+}
+
+/* log_no_state - why there is no state, and the session goes on without. */
+static void
+log_no_state(const struct broker *b, enum rc rc)
+{
+	const char *dir = b->config->state_dir;
+	char quoted[256];
+
+	log_event(LOG_WARNING, "event=no-state user=%s dir=%s why=\"%s\"",
+	    b->user, log_quote(quoted, sizeof(quoted), dir, strlen(dir)),
+	    log_why(rc));
+}
+
+/* log_end - the line of a session's end that the session did not write. */
+static void
+log_end(const struct broker *b, int priority, const char *why)
+{
+	log_event(priority,
+	    "event=end addr=%s tls=%s user=%s dialect=%s sent=- octets=- "
+	    "deleted=- left=- why=\"%s\"",
+	    b->config->peer, b->tls ? "yes" : "no", b->user, b->dialect, why);
 }
 
 /* open_state_dir - the user's own directory under ours, made when absent.
@@ -172,8 +203,7 @@ open_state_dir(struct broker *b)
 	rc = file_make_dir(b->config->state_dirfd, b->who.name, 0700,
 	    b->who.uid, b->who.gid, &b->state_dirfd);
 	if (rc != RC_OK)
-		log_event(LOG_WARNING, "event=no-state user=%s dir=%s why=%s",
-		    b->who.name, b->config->state_dir, log_why(rc));
+		log_no_state(b, rc);
 }
 
 /* shut_in - the files of this user are all that the broker will open. */
@@ -200,8 +230,9 @@ welcome(struct broker *b)
 	if (rc == RC_OK)
 		rc = shut_in(b);
 	if (rc != RC_OK) {
-		log_event(LOG_ERR, "event=error user=%s doing=setuid why=%s",
-		    b->who.name, log_why(rc));
+		log_event(LOG_ERR,
+		    "event=error user=%s doing=setuid why=\"%s\"", b->user,
+		    log_why(rc));
 		return rc;
 	}
 	b->phase = PHASE_USER;
@@ -238,10 +269,10 @@ answer_authenticate(struct broker *b, struct buf *body)
 		why = "not-the-invoker";
 	}
 	if (verdict == RC_OK) {
-		log_login(b, user, NULL);
+		log_login(b, NULL);
 		rc = welcome(b);
 	} else {
-		log_login(b, user, why);
+		log_login(b, why);
 		b->refused++;
 		rc = pause_until(b, due);
 		if (rc == RC_TIMEOUT)
@@ -325,12 +356,26 @@ open_state(struct broker *b, struct holding *h)
 	if (rc == RC_OK || rc == RC_BUSY || rc == RC_EOF || rc == RC_BUG)
 		return rc;
 	why = errno;
-	log_event(LOG_WARNING, "event=no-state user=%s dir=%s/%s why=\"%s\"",
-	    b->who.name, b->config->state_dir, b->who.name, log_why(rc));
+	log_no_state(b, rc);
 	errno = why;
 	return rc == RC_IO && why != ENOSPC && why != EDQUOT && why != ENOLCK
 		   ? rc
 		   : RC_OK;
+}
+
+/* log_trouble - why a mailbox could not be had. */
+static void
+log_trouble(const struct broker *b, int priority, const char *event,
+    const char *mailbox, enum rc rc)
+{
+	const char *dir = b->config->spool_dir;
+	char spool[256], quoted[256], reason[64];
+
+	snprintf(reason, sizeof(reason), "%s", log_why(rc));
+	log_event(priority, "event=%s user=%s spool=%s mailbox=%s why=\"%s\"",
+	    event, b->user, log_quote(spool, sizeof(spool), dir, strlen(dir)),
+	    log_quote(quoted, sizeof(quoted), mailbox, strlen(mailbox)),
+	    reason);
 }
 
 /* recover - finishes what a killed session or a power cut left, before anybody
@@ -340,18 +385,14 @@ recover(struct broker *b, struct holding *h)
 {
 	unsigned finished;
 	enum rc rc = holding_recover(h, &finished);
+	const char *name = h->place.name;
 
 	if (rc == RC_CHANGED)
-		log_event(LOG_ERR,
-		    "event=journal-set-aside user=%s mailbox=%s/%s",
-		    b->who.name, b->config->spool_dir, h->place.name);
+		log_trouble(b, LOG_ERR, "journal-set-aside", name, rc);
 	else if (rc != RC_OK)
-		log_event(LOG_ERR,
-		    "event=no-recovery user=%s mailbox=%s why=\"%s\"",
-		    b->who.name, h->place.name, log_why(rc));
+		log_trouble(b, LOG_ERR, "no-recovery", name, rc);
 	else if (finished)
-		log_event(LOG_NOTICE, "event=recovered user=%s mailbox=%s",
-		    b->who.name, h->place.name);
+		log_trouble(b, LOG_NOTICE, "recovered", name, RC_UNFINISHED);
 	return rc == RC_CHANGED ? RC_OK : rc;
 }
 
@@ -396,21 +437,6 @@ open_place(struct broker *b, const struct place *place)
 	return rc;
 }
 
-/* log_trouble - why a mailbox could not be had. */
-static void
-log_trouble(
-    const struct broker *b, const char *event, const char *mailbox, enum rc rc)
-{
-	char quoted[256], reason[64];
-
-	snprintf(reason, sizeof(reason), "%s", log_why(rc));
-	log_event(rc == RC_NOSUCH ? LOG_INFO : LOG_WARNING,
-	    "event=%s user=%s spool=%s mailbox=%s why=\"%s\"", event,
-	    b->who.name, b->config->spool_dir,
-	    log_quote(quoted, sizeof(quoted), mailbox, strlen(mailbox)),
-	    reason);
-}
-
 /* OPEN mailbox: its file, locked, and its state file. */
 static enum rc
 answer_open(struct broker *b, struct buf *body)
@@ -432,7 +458,8 @@ answer_open(struct broker *b, struct buf *body)
 	if (rc == RC_OK)
 		b->phase = PHASE_OPENED;
 	else
-		log_trouble(b, "no-maildrop", mailbox, rc);
+		log_trouble(b, rc == RC_NOSUCH ? LOG_INFO : LOG_WARNING,
+		    "no-maildrop", mailbox, rc);
 	return respond(b, MSG_OPEN, rc);
 }
 
@@ -467,7 +494,7 @@ answer_lock(struct broker *b, struct buf *body)
 			return RC_EOF;
 	}
 	if (rc != RC_OK)
-		log_trouble(b, "no-lock", b->now.place.name, rc);
+		log_trouble(b, LOG_WARNING, "no-lock", b->now.place.name, rc);
 	return respond(b, MSG_LOCK, rc);
 }
 
@@ -483,7 +510,7 @@ answer_update(struct broker *b, struct buf *body)
 		return RC_BUG;
 	rc = holding_update(&b->now, &order);
 	if (rc != RC_OK)
-		log_trouble(b, "no-update", b->now.place.name, rc);
+		log_trouble(b, LOG_WARNING, "no-update", b->now.place.name, rc);
 	return respond(b, MSG_UPDATE, rc);
 }
 
@@ -495,7 +522,8 @@ answer_unlock(struct broker *b, struct buf *body)
 	    b->config->strict_lock ? RC_OK : holding_unlock(&b->now));
 }
 
-/* LOG text, which was made by a process that reads foreign octets. */
+/* LOG text: the session's end, in words of a process that reads foreign octets,
+ * so they stand behind ours. */
 static enum rc
 answer_log(struct broker *b, struct buf *body)
 {
@@ -508,9 +536,19 @@ answer_log(struct broker *b, struct buf *body)
 		if (*c < ' ' || *c > '~')
 			*c = '?';
 	}
-	log_event(LOG_INFO, "%s user=%s addr=%s", text,
-	    b->phase == PHASE_STRANGER ? "-" : b->who.name, b->config->peer);
+	log_event(LOG_INFO, "event=end addr=%s tls=%s user=%s %s",
+	    b->config->peer, b->tls ? "yes" : "no", b->user, text);
 	return RC_OK;
+}
+
+/* DIALECT name, found out before the login. */
+static enum rc
+answer_dialect(struct broker *b, struct buf *body)
+{
+	if (buf_get_text(body, b->dialect, sizeof(b->dialect)) != RC_OK ||
+	    b->dialect[strspn(b->dialect, "pop123")] != '\0')
+		return RC_BUG;
+	return buf_get_end(body) == RC_OK ? RC_OK : RC_BUG;
 }
 
 /* answer_tls - TLS. */
@@ -532,8 +570,9 @@ static const struct broker_row rows[] = {
 	{ MSG_UPDATE,       PHASE_OPENED,   ORDER_OCTETS, OPENS, answer_update },
 	{ MSG_UNLOCK,       PHASE_OPENED,   0,        2 * OPENS, answer_unlock },
 	{ MSG_LOG,          PHASE_STRANGER | PHASE_USER | PHASE_OPENED,
-	                                    LOG_LINE_OCTETS + 4, 4, answer_log },
+	                                    LOG_LINE_OCTETS + 4, 1, answer_log },
 	{ MSG_TLS,          PHASE_STRANGER, 0,                1, answer_tls },
+	{ MSG_DIALECT,      PHASE_STRANGER, 8,            TRIES, answer_dialect },
 };
 /* clang-format on */
 
@@ -643,22 +682,27 @@ catch_signals(struct broker *b)
 static int
 farewell(struct broker *b, int session, enum rc rc)
 {
+	unsigned said = b->asked[MSG_LOG] > 0; /* its own line */
+	char why[64];
 	int status;
 
 	if (stop || rc == RC_BUG || rc == RC_IO) {
-		log_event(stop ? LOG_INFO : LOG_ERR, "event=end why=%s addr=%s",
-		    stop ? "signal" : log_why(rc), b->config->peer);
+		if (!stop || !said)
+			log_end(b, stop ? LOG_INFO : LOG_ERR,
+			    stop ? "signal" : log_why(rc));
 		return stop ? EX_OK : EX_SOFTWARE;
 	}
 	if (rc != RC_EOF)
 		file_close(&b->fd);
 	if (waitpid(session, &status, 0) != session)
 		return EX_OSERR;
-	if (WIFEXITED(status))
+	if (WIFEXITED(status) && said)
 		return WEXITSTATUS(status);
-	log_event(LOG_ERR, "event=end why=session-died signal=%d addr=%s",
-	    WTERMSIG(status), b->config->peer);
-	return EX_SOFTWARE;
+	snprintf(why, sizeof(why), "session-died, %s %d",
+	    WIFEXITED(status) ? "status" : "signal",
+	    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	log_end(b, LOG_ERR, why);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
 }
 
 int
@@ -668,15 +712,17 @@ broker_run(const struct broker_config *config, int fd, int session)
 	    .fd = fd,
 	    .phase = PHASE_STRANGER,
 	    .tls = config->tls,
+	    .user = "-",
 	    .state_dirfd = -1};
 	enum rc rc;
 
+	snprintf(b.dialect, sizeof(b.dialect), "%s",
+	    config->dialect != NULL ? config->dialect : "undecided");
 	holding_init(&b.now);
 	catch_signals(&b);
 	srandom((unsigned)session ^ (unsigned)io_now_ms());
 	rc = serve_all(&b);
 	if (holding_unlock(&b.now) != RC_OK)
-		log_event(
-		    LOG_ERR, "event=error doing=unlock user=%s", b.who.name);
+		log_event(LOG_ERR, "event=error user=%s doing=unlock", b.user);
 	return farewell(&b, session, rc);
 }

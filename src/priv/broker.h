@@ -17,6 +17,7 @@ struct broker_config {
 	unsigned strict_lock : 1; /* the spool locks are kept throughout */
 	unsigned tls : 1;         /* the connection is TLS from the start */
 	const char *peer;         /* the client's address, for the log */
+	const char *dialect;      /* the one that is fixed, or NULL; likewise */
 };
 
 /* broker_signals - those that broker_run listens to where it waits. They must

@@ -231,6 +231,18 @@ client_tls(int broker_fd)
 	return msg_send(broker_fd, MSG_TLS, NULL, NULL, 0);
 }
 
+enum rc
+client_dialect(int broker_fd, const char *name)
+{
+	unsigned char room[16];
+	struct buf b;
+	enum rc rc;
+
+	buf_init(&b, room, sizeof(room));
+	rc = buf_put_text(&b, name);
+	return rc == RC_OK ? msg_send(broker_fd, MSG_DIALECT, &b, NULL, 0) : rc;
+}
+
 void
 client_log(int broker_fd, const char *fmt, ...)
 {

@@ -64,7 +64,12 @@ enum rc client_wait(int broker_fd, int fd, int64_t deadline_ms) MUST_CHECK;
 /* client_tls - the connection is TLS from now on: the log shall say so. */
 enum rc client_tls(int broker_fd) MUST_CHECK;
 
-/* client_log - one line for the log; foreign text in it is already quoted. */
+/* client_dialect - the dialect is this one: the log shall say so at the login.
+ */
+enum rc client_dialect(int broker_fd, const char *name) MUST_CHECK;
+
+/* client_log - the session's end, for the log: what of the line only the
+ * session knows; foreign text in it is already quoted. Once. */
 void client_log(int broker_fd, const char *fmt, ...) PRINTF(2, 3);
 
 #endif

@@ -30,13 +30,33 @@ section OPTIONS | grep '^\.It Fl' | grep -oE 'Fl [A-Za-z] ' |
 	sed 's/Fl \(.\) /-\1/' | sort -u >"$tmp/man-letters"
 same "$tmp/help-letters" "$tmp/man-letters" "and their letters"
 
-# log_trouble's second argument is an event, too.
-{
-	grep -rhoE --exclude-dir=tls --exclude=main_tls.c 'event=[a-z-]+' src
-	sed -n 's/.*log_trouble(b, "\([a-z-]*\)".*/event=\1/p' src/priv/broker.c
-} | sort -u >"$tmp/src-events"
-section DIAGNOSTICS | grep -oE 'event=[a-z-]+' | sort -u >"$tmp/man-events"
-same "$tmp/src-events" "$tmp/man-events" "DIAGNOSTICS has every log event"
+# strings FILE...: what stands in quotes there, a line for each, joined where C
+# joins it, and without \".
+strings() {
+	for file; do
+		sed '/^ \*/d' "$file" | tr '\n\t' '  ' | sed 's/\\"//g; s/" *"//g' |
+			grep -oE '"[^"]*"' | tr -d '"'
+	done
+}
+# Every log line with its keys, in their order. The event may be an argument of
+# log_trouble, and the end's last keys are the session's.
+# lines FILE...
+lines() {
+	strings "$@" | grep '^event=' | awk -v events="$(sed '/^ \*/d' src/priv/broker.c |
+		tr '\n\t' '  ' | grep -oE 'log_trouble\( *b,[^;]*;' | grep -oE '"[^"]*"' |
+		tr -d '"' | tr '\n' ' ')" -v said="$(strings src/pop/session.c | grep '^dialect=')" '
+		{ sub(/ %s$/, " " said) }
+		{ for (i = 2; i <= NF; i++) sub(/=.*/, "=", $i) }
+		$1 != "event=%s" { print; next }
+		{ n = split(events, event)
+		  for (i = 1; i <= n; i++) { $1 = "event=" event[i]; print } }' | sort -u
+}
+# shellcheck disable=SC2046 # names without blanks
+lines $(find src -name '*.c' ! -path 'src/tls/*' ! -name main_tls.c) >"$tmp/src-lines"
+section DIAGNOSTICS | sed -n 's/^\.It Li \(event=.*\)/\1/p' | sort -u >"$tmp/man-lines"
+[ "$(wc -l <"$tmp/src-lines")" -ge 14 ]
+ok $? "the program has log lines"
+same "$tmp/src-lines" "$tmp/man-lines" "DIAGNOSTICS has every log line, key for key"
 
 # The same of in.popd-tls, where it was built.
 if [ -x "$B/in.popd-tls" ]; then
@@ -47,9 +67,9 @@ if [ -x "$B/in.popd-tls" ]; then
 	section OPTIONS | sed -n 's/^\.It Fl \([A-Za-z]\) , Fl -\([a-z-]*\).*/-\1,--\2/p' |
 		sort -u >"$tmp/man-options"
 	same "$tmp/help-options" "$tmp/man-options" "in.popd-tls.8 has the options of --help"
-	grep -hoE 'event=[a-z-]+' src/tls/*.c src/main_tls.c | sort -u >"$tmp/src-events"
-	section DIAGNOSTICS | grep -oE 'event=[a-z-]+' | sort -u >"$tmp/man-events"
-	same "$tmp/src-events" "$tmp/man-events" "and its log events"
+	lines src/tls/*.c src/main_tls.c >"$tmp/src-lines"
+	section DIAGNOSTICS | sed -n 's/^\.It Li \(event=.*\)/\1/p' | sort -u >"$tmp/man-lines"
+	same "$tmp/src-lines" "$tmp/man-lines" "and its log lines"
 	man=docs/in.popd.8
 else
 	skip "in.popd-tls.8" "not built"

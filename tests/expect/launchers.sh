@@ -78,10 +78,10 @@ hold_log() {
 		return
 	fi
 	wait_for 5 grep -q event=end "$log"
-	like "$(cat "$log")" "event=login .*user=\"$user\" addr=$address\$" \
+	like "$(cat "$log")" "event=login addr=$address tls=no user=\"$user\" dialect=undecided\$" \
 		"$1: the log names the client's address"
 	like "$(cat "$log")" \
-		"event=end why=\"quit\" dialect=pop3 tls=no retrieved=10 .*deleted=2 left=8 .*addr=$address\$" \
+		"event=end addr=$address tls=no user=\"$user\" dialect=pop3 sent=10 .* deleted=2 left=8 why=\"quit\"\$" \
 		"$1: and tells how the session ended"
 	! grep -qF "$password" "$log"
 	ok $? "$1: and never the password"

@@ -124,9 +124,9 @@ forget() {
 logged() {
 	[ -n "$log" ] || return 0
 	wait_for 5 grep -q "event=end" "$log"
-	like "$(cat "$log")" "event=login tls=$2 user=\"$user\" addr=$3\$" \
+	like "$(cat "$log")" "event=login addr=$3 tls=$2 user=\"$user\" dialect=" \
 		"$1: the log says tls=$2 and from where"
-	like "$(cat "$log")" "event=end .* tls=$2 .*addr=$3\$" \
+	like "$(cat "$log")" "event=end addr=$3 tls=$2 user=\"$user\" dialect=pop3 .*why=" \
 		"$1: and at the end"
 }
 
@@ -412,7 +412,7 @@ is $? 60 "curl without our authority refuses"
 if [ -n "$log" ]; then
 	wait_for 5 grep -q tls-failed "$log"
 	like "$(cat "$log")" \
-		'event=tls-failed doing=handshake why="[a-z0-9 ]*unknown ca" addr=127\.0\.0\.1$' \
+		'event=tls-failed addr=127\.0\.0\.1 doing=handshake why="[a-z0-9 ]*unknown ca"$' \
 		"and the log has its reason"
 	! grep -q event=login "$log"
 	ok $? "and no login"

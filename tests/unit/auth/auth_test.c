@@ -57,7 +57,8 @@ hash_of(const char *prefix, unsigned long cost, const char *password)
 }
 
 /* ask - the verdict on anna with this password when the file says that of her;
- * *out must be untouched by a refusal. */
+ * a refusal puts nothing into *out but the name, of which there is none unless
+ * there is the account. */
 static enum rc
 ask_as(const char *user, const char *password, const char *hash, unsigned uid,
     unsigned gid, const char **why)
@@ -82,6 +83,11 @@ ask_as(const char *user, const char *password, const char *hash, unsigned uid,
 		assert_int_equal(who.uid, uid);
 		assert_int_equal(who.gid, gid);
 	} else {
+		if (strcmp(*why, "unsafe-name") == 0 ||
+		    strcmp(*why, "unknown-user") == 0)
+			user = "";
+		assert_string_equal(who.name, user);
+		memset(who.name, 0x5a, sizeof(who.name));
 		assert_memory_equal(&who, &untouched, sizeof(who));
 	}
 	return rc;
@@ -391,6 +397,7 @@ unknown_users_are_refused(void **state)
 	assert_int_equal(
 	    auth_password(&p, "nobody-here", "pw", &who, &why), RC_DENIED);
 	assert_string_equal(why, "unknown-user");
+	assert_string_equal(who.name, ""); /* it is not for the log */
 	close(p.passwd_fd);
 }
 

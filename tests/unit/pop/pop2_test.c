@@ -730,8 +730,8 @@ mail_that_comes_meanwhile_stays(void **state)
 	guest_leave(&g);
 	assert_file(house.anna, MAIL_3 "\n" LATE);
 	assert_int_equal(
-	    house_logged("why=\"quit\" dialect=pop2 tls=no retrieved=2 "
-			 "octets=43 deleted=2 "),
+	    house_logged("tls=no user=\"anna\" dialect=pop2 sent=2 "
+			 "octets=43 deleted=2 left=1 why=\"quit\"\n"),
 	    1);
 }
 
@@ -972,7 +972,7 @@ an_idle_session_makes_way(void **state)
 	assert_string_equal(converse(HELO "QUIT\r\n"), GREETING COUNT BYE);
 	closes(&g);
 	guest_leave(&g);
-	assert_int_equal(house_logged("why=\"superseded\" dialect=pop2"), 1);
+	assert_int_equal(house_logged("left=3 why=\"superseded\"\n"), 1);
 	assert_file(house.anna, MAIL_1 MAIL_2 MAIL_3);
 }
 

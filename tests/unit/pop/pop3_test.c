@@ -383,7 +383,7 @@ quit_without_the_lock_deletes_nothing(void **state)
 {
 	(void)state;
 	script.lock = RC_BUSY;
-	quit_fails("-ERR [IN-USE]");
+	quit_fails("-ERR [SYS/TEMP] maildrop is locked, nothing was deleted");
 	assert_mbox(all_three);
 	script.lock = RC_CHANGED;
 	quit_fails("-ERR [SYS/TEMP]");
@@ -553,7 +553,7 @@ a_message_that_changes_under_way_breaks_off(void **state)
 	talk_end(&t);
 	assert_non_null(
 	    strstr(talk_file(t.log), "why=\"maildrop-unreadable\""));
-	assert_non_null(strstr(talk_file(t.log), "retrieved=0 "));
+	assert_non_null(strstr(talk_file(t.log), "sent=0 "));
 	talk_forget(&t);
 }
 
@@ -897,8 +897,7 @@ after_stls_everything_begins_anew(void **state)
 	while (strstr(hear(&t), "signing off") == NULL)
 		;
 	talk_end(&t);
-	assert_non_null(
-	    strstr(talk_file(t.log), "why=\"quit\" dialect=pop3 tls=yes "));
+	assert_non_null(strstr(talk_file(t.log), "why=\"quit\"\n"));
 	assert_int_equal(talk_file(t.asked)[0], '0' + MSG_TLS);
 	talk_forget(&t);
 }
@@ -945,7 +944,7 @@ stls_is_there_only_before_a_login(void **state)
 	assert_string_equal(hear(&t), "-ERR not after a login\r\n");
 	talk_end(&t);
 	assert_int_equal(read(v.ctl, &t, 1), 0); /* nothing was asked for */
-	assert_non_null(strstr(talk_file(t.log), "tls=no"));
+	assert_null(strchr(talk_file(t.asked), '0' + MSG_TLS));
 	talk_forget(&t);
 	close(v.ctl);
 	close(v.data);
@@ -993,7 +992,7 @@ without_a_server_of_it_there_is_no_stls(void **state)
 	say(&t, "STLS\r\n");
 	assert_string_equal(hear(&t), "-ERR TLS is on already\r\n");
 	talk_end(&t);
-	assert_non_null(strstr(talk_file(t.log), "tls=yes"));
+	assert_null(strchr(talk_file(t.asked), '0' + MSG_TLS));
 	talk_forget(&t);
 }
 

@@ -38,16 +38,17 @@ a_session_from_login_to_end(void **state)
 	assert_true(exists("spool/anna.lock"));
 	assert_int_equal(client_unlock(r.fd), RC_OK);
 	assert_false(exists("spool/anna.lock"));
-	client_log(r.fd, "event=end why=\"quit\"");
+	client_log(r.fd, "dialect=pop3 why=\"quit\"");
 	close(o.mbox_fd);
 	close(o.state_fd);
 	shutdown(r.fd, SHUT_RDWR);
 	usleep(100000);
-	assert_int_equal(logged(&r, "event=login tls=no user=\"anna\" "
-				    "addr=192.0.2.1\n"),
+	assert_int_equal(logged(&r, "event=login addr=192.0.2.1 tls=no "
+				    "user=\"anna\" dialect=undecided\n"),
 	    1);
-	assert_int_equal(logged(&r, "event=end why=\"quit\" "
-				    "user=anna addr=192.0.2.1\n"),
+	assert_int_equal(
+	    logged(&r, "event=end addr=192.0.2.1 tls=no "
+		       "user=\"anna\" dialect=pop3 why=\"quit\"\n"),
 	    1);
 	assert_int_equal(logged(&r, "geheim"), 0);
 	assert_int_equal(logged(&r, "\n"), 2);
@@ -111,7 +112,10 @@ a_foreign_state_file_is_left_alone(void **state)
 	assert_true(o.mbox_fd >= 0);
 	assert_int_equal(o.state_fd, -1);
 	close(o.mbox_fd);
-	assert_int_equal(logged(&r, "event=no-state user=anna"), 1);
+	assert_int_equal(
+	    logged(&r,
+		"event=no-state user=\"anna\" dir=\"state\" why=\"denied\"\n"),
+	    1);
 	assert_int_equal(finish(&r), EX_OK);
 }
 
@@ -123,7 +127,8 @@ refused_open(void)
 	log_in(&r);
 	assert_int_equal(open_it(&r), RC_DENIED);
 	assert_int_equal(
-	    logged(&r, "event=no-maildrop user=anna spool=spool mailbox=\"\""),
+	    logged(&r, "event=no-maildrop user=\"anna\" spool=\"spool\" "
+		       "mailbox=\"\" why="),
 	    1);
 	assert_int_equal(finish(&r), EX_OK);
 	assert_false(exists("spool/anna.lock"));
@@ -281,6 +286,51 @@ the_sessions_status_is_the_programs(void **state)
 	assert_int_equal(finish(&r), EX_IOERR);
 }
 
+/* The session's own line, or the broker's in its place, or both when there is
+ * more to say. */
+static void
+every_end_has_its_line(void **state)
+{
+	static const struct {
+		int status; /* as waitpid puts it */
+		unsigned says, stop, lines;
+		const char *text;
+	} cases[] = {
+	    {0, 1, 0, 1, "tls=no user=- why=said\n"},
+	    {0, 0, 0, 1, "left=- why=\"session-died, status 0\"\n"},
+	    {EX_OSERR << 8, 0, 0, 1, "why=\"session-died, status 71\"\n"},
+	    {SIGKILL, 0, 0, 1,
+		"user=- dialect=undecided sent=- octets=- deleted=- left=- "
+		"why=\"session-died, signal 9\"\n"},
+	    {SIGKILL, 1, 0, 2, "why=\"session-died, signal 9\"\n"},
+	    {0, 0, 1, 1, "left=- why=\"signal\"\n"},
+	    {0, 1, 1, 1, "why=said\n"},
+	};
+	struct run r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int log;
+
+		session_status = cases[i].status;
+		start(&r);
+		log = dup(r.log);
+		if (cases[i].says)
+			client_log(r.fd, "why=said");
+		usleep(100000);
+		if (cases[i].stop)
+			assert_int_equal(kill(r.pid, SIGTERM), 0);
+		usleep(cases[i].stop ? 100000 : 0);
+		(void)finish(&r);
+		r.log = log;
+		assert_int_equal(
+		    logged(&r, "event=end addr=192.0.2.1 tls=no user=- "),
+		    cases[i].lines);
+		assert_int_equal(logged(&r, cases[i].text), 1);
+		close(log);
+	}
+}
+
 /* A mailbox that another program has replaced is not locked again. */
 static void
 a_replaced_mailbox_has_changed(void **state)
@@ -403,12 +453,17 @@ refusals_take_one_two_and_three_seconds(void **state)
 		assert_true(t >= 1000 * (int64_t)(i + 1));
 		assert_true(t < 1000 * (int64_t)(i + 1) + 900);
 	}
-	assert_int_equal(logged(&r, "event=refused tls=no user="), 3);
-	assert_int_equal(logged(&r, "user=\"anna\" addr=192.0.2.1 "
+	assert_int_equal(
+	    logged(&r, "event=refused addr=192.0.2.1 tls=no user="), 3);
+	assert_int_equal(logged(&r, "user=\"anna\" dialect=undecided "
 				    "why=bad-password\n"),
 	    1);
-	assert_int_equal(logged(&r, "why=unknown-user\n"), 1);
-	assert_int_equal(logged(&r, "why=root\n"), 1);
+	assert_int_equal(logged(&r, "user=- dialect=undecided "
+				    "why=unknown-user\n"),
+	    1);
+	assert_int_equal(logged(&r, "user=\"root\" dialect=undecided "
+				    "why=root\n"),
+	    1);
 	assert_int_equal(logged(&r, "falsch") + logged(&r, "geheim"), 0);
 	/* The fourth is not even looked at, right or not. */
 	assert_int_equal(client_authenticate(r.fd, "anna", "geheim"), RC_EOF);
@@ -493,12 +548,27 @@ names_and_texts_are_quoted_in_the_log(void **state)
 	(void)state;
 	start(&r);
 	client_log(r.fd, "a\nb\001c\177d\303e");
+	/* A name that nobody has is not there at all. */
 	assert_int_equal(
 	    client_authenticate(r.fd, "a\"b\ns why=x\r", "y"), RC_DENIED);
+	assert_int_equal(logged(&r, "why=x"), 0);
 	assert_int_equal(
-	    logged(&r, "user=\"a\\x22b\\x0as why=x\\x0d\" addr="), 1);
-	assert_int_equal(logged(&r, "a?b?c?d?e user=- addr="), 1);
-	assert_int_equal(logged(&r, "\n"), 2);
+	    logged(&r, "user=- dialect=undecided why=unsafe-name\n"), 1);
+	assert_int_equal(client_authenticate(r.fd, "\"\\x", "y"), RC_DENIED);
+	assert_int_equal(logged(&r, "user=\"\\x22\\x5cx\" dialect=undecided "
+				    "why=bad-password\n"),
+	    1);
+	assert_int_equal(client_authenticate(r.fd, "\"\\x", "geheim"), RC_OK);
+	assert_int_equal(
+	    open_named(&r, "x\" addr=192.0.2.9\nevent=y"), RC_NOSUCH);
+	assert_int_equal(
+	    logged(&r, "user=\"\\x22\\x5cx\" spool=\"spool\" mailbox=\"x\\x22 "
+		       "addr=192.0.2.9\\x0aevent=y\" why=\"no-such\"\n"),
+	    1);
+	assert_int_equal(logged(&r, "event=end addr=192.0.2.1 tls=no user=- "
+				    "a?b?c?d?e\n"),
+	    1);
+	assert_int_equal(logged(&r, "\n"), 5);
 	assert_int_equal(finish(&r), EX_OK);
 }
 
@@ -513,13 +583,16 @@ the_log_knows_of_tls(void **state)
 	assert_int_equal(client_authenticate(r.fd, "anna", "no"), RC_DENIED);
 	assert_int_equal(client_tls(r.fd), RC_OK);
 	assert_int_equal(client_authenticate(r.fd, "anna", "geheim"), RC_OK);
-	assert_int_equal(logged(&r, "event=refused tls=no user="), 1);
-	assert_int_equal(logged(&r, "event=login tls=yes user="), 1);
+	assert_int_equal(
+	    logged(&r, "event=refused addr=192.0.2.1 tls=no user="), 1);
+	assert_int_equal(
+	    logged(&r, "event=login addr=192.0.2.1 tls=yes user="), 1);
 	assert_int_equal(finish(&r), EX_OK);
 	config.tls = 1;
 	start(&r);
 	assert_int_equal(client_authenticate(r.fd, "anna", "no"), RC_DENIED);
-	assert_int_equal(logged(&r, "event=refused tls=yes user="), 1);
+	assert_int_equal(
+	    logged(&r, "event=refused addr=192.0.2.1 tls=yes user="), 1);
 	assert_int_equal(finish(&r), EX_OK);
 }
 
@@ -607,6 +680,10 @@ malformed_log_lines_end_it(void **state)
 	hostile(MSG_LOG, "\2\0\0\0a", 5, 0);
 	hostile(MSG_LOG, "\1\0\0\0ab", 6, 0);
 	hostile(MSG_LOG, "\2\0\0\0a\0", 6, 0);
+	hostile(MSG_DIALECT, "", 0, 0);
+	hostile(MSG_DIALECT, "\4\0\0\0pop ", 8, 0);
+	hostile(MSG_DIALECT, "\4\0\0\0pop1x", 9, 0);
+	hostile(MSG_DIALECT, "\4\0\0\0x\x3d\"\n", 8, 0);
 }
 
 /* -- how often each request may come: the broker's table -- */
@@ -630,9 +707,24 @@ requests_may_come_so_often_and_no_more(void **state)
 	(void)state;
 	config.state_dirfd = -1;
 	start(&r);
-	for (unsigned i = 0; i < 4; i++)
-		client_log(r.fd, "line");
+	client_log(r.fd, "line");
 	send_raw(&r, MSG_LOG, "\1\0\0\0a", 5, 0);
+	{
+		int status;
+
+		assert_int_equal(waitpid(r.pid, &status, 0), r.pid);
+		assert_int_equal(WEXITSTATUS(status), EX_SOFTWARE);
+		assert_int_equal(logged(&r, "event=end addr="), 2);
+		close(r.fd);
+		close(r.log);
+	}
+	start(&r);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(client_dialect(r.fd, "pop2"), RC_OK);
+	send_raw(&r, MSG_DIALECT, "\4\0\0\0pop2", 8, 0);
+	broke(&r);
+	log_in(&r); /* and before the login, as TLS */
+	send_raw(&r, MSG_DIALECT, "\4\0\0\0pop2", 8, 0);
 	broke(&r);
 	start(&r);
 	assert_int_equal(client_tls(r.fd), RC_OK);
@@ -771,6 +863,7 @@ main(void)
 	    FRESH(a_second_session_is_busy_until_the_first_ends),
 	    FRESH(a_dead_session_leaves_no_lock),
 	    FRESH(the_sessions_status_is_the_programs),
+	    FRESH(every_end_has_its_line),
 	    FRESH(a_replaced_mailbox_has_changed),
 	    FRESH(sigterm_ends_it_at_once),
 	    FRESH(sigterm_ends_the_wait_for_a_lock),

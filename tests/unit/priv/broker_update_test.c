@@ -116,7 +116,7 @@ update_needs_the_locks(void **state)
 	assert_int_equal(client_unlock(r.fd), RC_OK);
 	assert_int_equal(client_update(r.fd, &last_goes), RC_STATE);
 	assert_spool(three);
-	assert_int_equal(logged(&r, "event=no-update user=anna"), 1);
+	assert_int_equal(logged(&r, "event=no-update user=\"anna\""), 1);
 	assert_int_equal(logged(&r, "why=\"state\"\n"), 1);
 	assert_int_equal(lock(r.fd), RC_OK); /* it goes on */
 	assert_int_equal(client_update(r.fd, &last_goes), RC_OK);
@@ -275,7 +275,9 @@ assert_recovers(void)
 	assert_int_equal(open_it(&r), RC_OK);
 	assert_spool(M2 M3);
 	assert_int_equal(
-	    logged(&r, "event=recovered user=anna mailbox=anna\n"), 1);
+	    logged(&r, "event=recovered user=\"anna\" spool=\"spool\" "
+		       "mailbox=\"anna\" why="),
+	    1);
 	assert_int_equal(client_unlock(r.fd), RC_OK);
 	assert_int_equal(open_it(&r), RC_OK); /* once */
 	assert_int_equal(logged(&r, "event=recovered"), 1);
@@ -339,8 +341,8 @@ a_journal_that_does_not_fit_is_set_aside(void **state)
 	log_in(&r);
 	assert_int_equal(open_it(&r), RC_OK);
 	assert_spool(M1 M1);
-	assert_int_equal(logged(&r, "event=journal-set-aside user=anna "
-				    "mailbox=spool/anna\n"),
+	assert_int_equal(logged(&r, "event=journal-set-aside user=\"anna\" "
+				    "spool=\"spool\" mailbox=\"anna\" why="),
 	    1);
 	assert_int_equal(finish(&r), EX_OK);
 	log_in(&r);
@@ -383,7 +385,8 @@ a_recovery_that_fails_refuses(void **state)
 		assert_int_equal(open_it(&r), RC_IO);
 		assert_int_equal(errno, EIO);
 		assert_int_equal(
-		    logged(&r, "event=no-recovery user=anna mailbox=anna why="),
+		    logged(&r, "event=no-recovery user=\"anna\" "
+			       "spool=\"spool\" mailbox=\"anna\" why="),
 		    1);
 		assert_false(exists("spool/anna.lock"));
 		assert_int_equal(finish(&r), EX_OK);

@@ -544,10 +544,10 @@ log_lines_are_sent_without_an_answer(void **state)
 
 	(void)state;
 	buf_init(&b, room, sizeof(room));
-	client_log(pair[SESSION], "event=%s n=%d", "test", 7);
+	client_log(pair[SESSION], "sent=%s n=%d", "test", 7);
 	assert_int_equal(asked(&b), MSG_LOG);
 	assert_int_equal(buf_get_text(&b, text, sizeof(text)), RC_OK);
-	assert_string_equal(text, "event=test n=7");
+	assert_string_equal(text, "sent=test n=7");
 	memset(much, 'a', sizeof(much) - 1);
 	much[sizeof(much) - 1] = '\0';
 	client_log(pair[SESSION], "%s", much);

@@ -67,8 +67,9 @@ write_passwd(void)
 	assert_true(passwd_fd >= 0 && hash != NULL);
 	assert_true(dprintf(passwd_fd,
 			"anna:%s:%u:%u::/:\nroot:%s:0:0::/:\n"
-			"other:%s:54321:54321::/:\n",
-			hash, (unsigned)uid, (unsigned)gid, hash, hash) > 0);
+			"other:%s:54321:54321::/:\n\"\\x:%s:%u:%u::/:\n",
+			hash, (unsigned)uid, (unsigned)gid, hash, hash, hash,
+			(unsigned)uid, (unsigned)gid) > 0);
 }
 
 static inline int
@@ -320,7 +321,8 @@ broke(struct run *r)
 
 	buf_init(&b, room, sizeof(room));
 	assert_int_equal(msg_receive(r->fd, &type, &b, fds, &nfds), RC_EOF);
-	assert_int_equal(logged(r, "event=end why=bug addr=192.0.2.1\n"), 1);
+	assert_int_equal(logged(r, "event=end addr=192.0.2.1 tls="), 1);
+	assert_int_equal(logged(r, " why=\"bug\"\n"), 1);
 	assert_int_equal(finish(r), EX_SOFTWARE);
 	assert_false(exists("spool/anna.lock"));
 }
