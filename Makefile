@@ -135,6 +135,8 @@ analyze: $(UNIT)
 
 DOCDIR = $(PREFIX)/share/doc/in.popd
 SAMPLES := README LICENSE inetd.conf.sample $(wildcard docs/*.md)
+# For those who read the log; below each name the tree is as in /etc.
+READERS := fail2ban logcheck logwatch
 
 install: all
 	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man8 \
@@ -148,6 +150,8 @@ endif
 	install -m 644 $(SAMPLES) $(DESTDIR)$(DOCDIR)
 	install -m 644 xinetd.d/* $(DESTDIR)$(DOCDIR)/xinetd.d
 	install -m 644 docs/systemd/* $(DESTDIR)$(DOCDIR)/systemd
+	cd docs && find $(READERS) -type f \
+		-exec install -D -m 644 {} $(abspath $(DESTDIR)$(DOCDIR))/{} \;
 	install -d -m 711 $(DESTDIR)$(STATEDIR)
 	install -d -m 555 $(DESTDIR)$(STATEDIR)/.empty
 
