@@ -5,6 +5,7 @@
 #include "pop/dialect.h"
 #include "priv/broker.h"
 #include "priv/peer.h"
+#include "selftest.h"
 #include "sys/file.h"
 #include "sys/log.h"
 #include "sys/num.h"
@@ -36,11 +37,12 @@ enum {
 };
 
 struct options {
-	const char *dialect, *spool, *passwd, *user, *state;
+	const char *dialect, *spool, *passwd, *user, *state, *root;
 	uint64_t idle_s, lock_s, min_uid, supersede_s;
 	unsigned debugging : 1;
 	unsigned strict_lock : 1;
-	unsigned tls : 1;   /* somebody before us ends it */
+	unsigned tls : 1; /* somebody before us ends it */
+	unsigned selftest : 1;
 	unsigned quiet : 1; /* descriptor 2 is the client's */
 };
 
@@ -49,6 +51,8 @@ static const char usage[] =
     "               [-u user] [-t seconds] [--state dir|none]\n"
     "               [--lock-timeout seconds] [--supersede seconds]\n"
     "               [--strict-lock] [--min-uid number] [--tls]\n"
+    "       in.popd --selftest [--root dir] [-m spooldir] [-u user]\n"
+    "               [--state dir|none]\n"
     "\n"
     "A POP server for one connection on descriptors 0 and 1, started by "
     "inetd,\n"
@@ -73,6 +77,10 @@ static const char usage[] =
     "      --tls              the connection is TLS: a program before this "
     "one\n"
     "                         ends it\n"
+    "      --selftest         look at this host, say what is wrong with it "
+    "and\n"
+    "                         how to mend it; serve nobody\n"
+    "      --root DIR         the host to look at is below DIR\n"
     "  -h, --help             this text\n"
     "  -V, --version          the version\n"
     "\n"
@@ -91,6 +99,8 @@ static const struct option long_options[] = {
     {"supersede", required_argument, NULL, 'S'},
     {"strict-lock", no_argument, NULL, 'L'},
     {"tls", no_argument, NULL, 'T'},
+    {"selftest", no_argument, NULL, 'X'},
+    {"root", required_argument, NULL, 'R'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -195,6 +205,12 @@ parse_options(int argc, char **argv, struct options *o)
 		case 'T':
 			o->tls = 1;
 			break;
+		case 'X':
+			o->selftest = 1;
+			break;
+		case 'R':
+			o->root = optarg;
+			break;
 		case 'h':
 			printf("%s", usage);
 			exit(EX_OK);
@@ -210,6 +226,8 @@ parse_options(int argc, char **argv, struct options *o)
 		    "%s: no argument is expected; "
 		    "in.popd --help lists the options",
 		    argv[optind]);
+	if (o->root != NULL && !o->selftest)
+		die(o, EX_USAGE, "--root goes with --selftest alone");
 }
 
 /* pick_dialect - by option, or by the program's name (in.pop1d, in.pop2d,
@@ -438,6 +456,19 @@ host_name(char *out, size_t size)
 		memcpy(out, "localhost", sizeof("localhost"));
 }
 
+/* look_at_host - --selftest. */
+static int
+look_at_host(const struct options *o)
+{
+	static struct selftest t;
+
+	t.root = o->root != NULL ? o->root : "";
+	t.spool = o->spool;
+	t.state = o->state != NULL ? o->state : STATE_DIR;
+	t.user = o->user;
+	return selftest_run(&t);
+}
+
 /* run_session - the child: nobody, nowhere, with the client and the broker. */
 static int __attribute__((noinline)) run_session(const struct options *o,
     struct session_config *config, const struct jail *jail, int broker_fd)
@@ -489,6 +520,8 @@ main(int argc, char **argv)
 	if (has_starttls)
 		session.starttls = &starttls;
 	parse_options(argc, argv, &o);
+	if (o.selftest)
+		exit(look_at_host(&o));
 	session.dialect = pick_dialect(&o, argc > 0 ? argv[0] : "");
 	session.port = peer_port(0);
 	session.tls = o.tls || (session.starttls == NULL && starttls_is_on());

@@ -127,6 +127,16 @@ sandbox_session(void)
 		return RC_IO;
 	return RC_OK;
 }
+
+enum rc
+sandbox_has_filter(void)
+{
+	const uint32_t action = SECCOMP_RET_KILL_PROCESS;
+
+	return syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0
+		   ? RC_OK
+		   : RC_IO;
+}
 #else
 /* Nobody has written the filter for this kind of machine, or a sanitizer makes
  * calls of its own. */
@@ -136,6 +146,12 @@ sandbox_session(void)
 	if (session_limits() != RC_OK || prctl(PR_SET_DUMPABLE, 0) != 0)
 		return RC_IO;
 	return RC_OK;
+}
+
+enum rc
+sandbox_has_filter(void)
+{
+	return RC_NOSUCH;
 }
 #endif
 
@@ -178,4 +194,13 @@ sandbox_files(const int *dirfds, size_t n)
 	if (rc == RC_OK && syscall(SYS_landlock_restrict_self, ruleset, 0) != 0)
 		rc = RC_IO;
 	return rc;
+}
+
+enum rc
+sandbox_has_landlock(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0,
+		   LANDLOCK_CREATE_RULESET_VERSION) >= 1
+		   ? RC_OK
+		   : RC_NOSUCH;
 }

@@ -22,4 +22,12 @@ enum rc sandbox_session(void) MUST_CHECK;
  * RC_NOSUCH: the kernel has no Landlock; RC_IO with errno. */
 enum rc sandbox_files(const int *dirfds, size_t n) MUST_CHECK;
 
+/* sandbox_has_filter - whether sandbox_session will find what it needs.
+ * RC_NOSUCH: it does without, as no filter is written for this machine; RC_IO:
+ * it fails. */
+enum rc sandbox_has_filter(void) MUST_CHECK;
+
+/* sandbox_has_landlock - whether sandbox_files will. RC_NOSUCH: no. */
+enum rc sandbox_has_landlock(void) MUST_CHECK;
+
 #endif

@@ -279,10 +279,33 @@ only_below(void **state)
 	assert_int_equal(WEXITSTATUS(status), 7);
 }
 
+/* What is foretold is what then happens; and to ask shuts nobody in. */
+static void
+what_the_kernel_has(void **state)
+{
+	enum rc filter = sandbox_has_filter();
+	enum rc landlock = sandbox_has_landlock();
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		enum rc rc = sandbox_begin();
+
+		if (rc == RC_OK && sandbox_files(NULL, 0) != landlock)
+			_exit(1);
+		_exit(rc == RC_OK && sandbox_session() == RC_OK ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, filter == RC_IO ? 2 << 8 : 0);
+	assert_int_equal(filter == RC_OK, is_filtered());
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_the_kernel_has),
 	    cmocka_unit_test(every_call),
 	    cmocka_unit_test(arguments),
 	    cmocka_unit_test(limits_and_dumps),
