@@ -3,8 +3,9 @@
 # delete from it. In the end every message that no session deleted is there,
 # once and unchanged, and no lock file is left.
 #
-# procmail takes the dotlock and fcntl, dotlockfile the dotlock alone, the third
-# one fcntl alone. Each session runs until the last mail is delivered.
+# procmail takes the dotlock and fcntl, Postfix's local(8) likewise and twice at
+# once, dotlockfile the dotlock alone, the last one fcntl alone. Each session runs
+# until the last mail is delivered.
 #
 # shellcheck disable=SC2317 # deliverer calls the by_ functions
 . tests/expect/lib/real.sh
@@ -60,11 +61,20 @@ by_dotlockfile() {
 	done
 }
 
+by_postfix() {
+	unshare -m -p --fork --kill-child sh "$lib/postfix.sh" "$postfix" \
+		"$tmp/postfix" "$user" "$tmp/mail.d" "$1" "$2" &
+	inner=$!
+	# It holds milder signals off.
+	trap 'kill -KILL $inner; exit 143' TERM
+	wait $inner
+}
+
 by_fcntl() {
 	python3 "$lib/traffic.py" fcntl "$mbox" "$1" "$2"
 }
 
-python3 - "$lib" "$tmp/mail.d" $((3 * each)) <<'PY'
+python3 - "$lib" "$tmp/mail.d" $((4 * each)) <<'PY'
 import sys
 sys.path.insert(0, sys.argv[1])
 sys.dont_write_bytecode = True
@@ -84,6 +94,15 @@ if have dotlockfile; then
 else
 	skip "dotlockfile and cat deliver" "not installed"
 fi
+if [ "$TEST_NAMESPACE" = none ]; then
+	skip "Postfix delivers" "no namespaces"
+elif ! postfix=$(tests/peers postfix 2>"$tmp/why") ||
+	! unshare -m -p --fork mount -t overlay overlay \
+		-o "lowerdir=$postfix/usr:/usr" /usr 2>"$tmp/why"; then
+	skip "Postfix delivers" "$(tail -n 1 "$tmp/why")"
+else
+	deliverer by_postfix
+fi
 deliverer by_fcntl
 
 # Two readers of one maildrop: now and then one finds it in use.
@@ -99,7 +118,7 @@ for pid in $deliverers; do
 	wait "$pid"
 done
 : >"$tmp/done"
-for by in by_procmail by_dotlockfile by_fcntl; do
+for by in by_procmail by_dotlockfile by_postfix by_fcntl; do
 	[ ! -e "$tmp/$by.status" ] ||
 		ok "$(cat "$tmp/$by.status")" "$each messages delivered $by" \
 			"$(cat "$tmp/$by")"

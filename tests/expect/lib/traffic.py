@@ -32,8 +32,16 @@ def mail(n):
     return text.encode()
 
 
+# The header lines that Postfix adds to a message.
+ADDED = re.compile(rb"^(?:Return-Path|X-Original-To|Delivered-To|Received|"
+                   rb"Message-Id|Date):.*\n(?:[ \t].*\n)*", re.M)
+
+
 def number(text):
-    """Whose number the message has, which must be what mail made."""
+    """Whose number the message has, which must be what mail made, but for what
+    Postfix added."""
+    header, blank, body = text.partition(b"\n\n")
+    text = ADDED.sub(b"", header + b"\n") + blank[1:] + body
     found = re.search(rb"^Subject: (\d+)$", text, re.M)
     if not found or mail(int(found.group(1))) != text:
         sys.exit("a damaged message: %r ... %r" % (text[:200], text[-200:]))
