@@ -1,8 +1,9 @@
 #!/bin/sh
 # locks.sh - the locks with real processes: two sessions, an idle one that makes
 # way, --strict-lock, sessions that end in every way, stale dotlocks, deliverers
-# of both lock orders, programs that change the mailbox under a session, and
-# full disks. lib/locks.py does it; here are its users and file systems.
+# of both lock orders, programs that change the mailbox under a session, full
+# disks and used up quotas. lib/locks.py does it; here are its users and file
+# systems.
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
 lib=$PWD/tests/expect/lib
@@ -44,7 +45,7 @@ disk() {
 		rm -rf "$tmp/$name/lost+found"
 		disks="$disks $tmp/$name"
 	else
-		skip "a full disk: $name" "cannot be mounted: $(tail -n 1 "$tmp/err")"
+		skip "a full disk: $name" "cannot be mounted: $(head -n 1 "$tmp/err")"
 	fi
 }
 
@@ -52,6 +53,13 @@ disk() {
 ext4() {
 	truncate -s 8M "$tmp/image" && mkfs.ext4 -q -m 0 "$tmp/image" &&
 		mount -o loop "$tmp/image" "$tmp/ext4"
+}
+
+# The same, with quotas, if the kernel has them (CONFIG_QFMT_V2).
+quota() {
+	truncate -s 8M "$tmp/image2" && mkfs.ext4 -q -m 0 -O quota \
+		-E quotatype=usrquota "$tmp/image2" &&
+		mount -o loop,usrquota "$tmp/image2" "$tmp/quota"
 }
 
 if ! is_root; then
@@ -62,8 +70,9 @@ fi
 disk tmpfs mount -t tmpfs -o size=2m,mode=755 tmpfs "$tmp/tmpfs"
 if have mkfs.ext4; then
 	disk ext4 ext4
+	disk quota quota
 else
-	skip "a full disk: ext4" "no mkfs.ext4"
+	skip "a full disk: ext4, quota" "no mkfs.ext4"
 fi
 mkdir "$tmp/root"
 chmod 755 "$tmp/root"

@@ -1,7 +1,8 @@
 """locks.py PROGRAM DIRECTORY UID [FULL...] - locks, and what others do to a
 maildrop meanwhile, with real processes. Everything is in DIRECTORY, which is
 new; anna and the others are UID. FULL are directories, each a small file system
-of its own that may be filled. Prints TAP lines without numbers.
+of its own that may be filled; in one called quota UID's quota is used up. Prints
+TAP lines without numbers.
 """
 import fcntl
 import os
@@ -13,6 +14,9 @@ import socket
 import subprocess
 import sys
 import time
+
+sys.dont_write_bytecode = True
+import quota
 
 program, top, uid = sys.argv[1], sys.argv[2], int(sys.argv[3])
 HASH = "$5$rounds=1000$abcdefgh$gzXh90B7DNRvED/UqfwXC2mPTZTEIhQ4YZOYqKQr2k7"
@@ -474,8 +478,15 @@ def changes():
 
 # ----------------------------------------------------------------- full disk
 
+def has_quota(where):
+    return where.endswith("/quota")
+
+
 def fill(where):
     """Not an octet is left."""
+    if has_quota(where):
+        quota.limit(where, uid, quota.BLOCKS)
+        return quota.is_reached(where, uid)
     path = where + "/filler"
     for size in 1 << 20, 4096, 1:
         try:
@@ -487,6 +498,13 @@ def fill(where):
     os.sync()
     v = os.statvfs(where)
     return v.f_bavail == 0
+
+
+def make_room(where):
+    if has_quota(where):
+        quota.unlimit(where, uid)
+    else:
+        os.unlink(where + "/filler")
 
 
 def full(where, apart):
@@ -544,13 +562,48 @@ def full(where, apart):
         say(said == b"-ERR [SYS/TEMP] the server failed, nothing was deleted"
             b"\r\n", what + ": from its middle: a clear -ERR", said)
         say(good and now == b"".join(text), what + ": and nothing is lost")
-    os.unlink(where + "/filler")
+    make_room(where)
     good, said = session("full3" if not said.startswith(b"+OK") else "full4",
                          (1, 3))
     say(good and said.startswith(b"+OK"), what + ": with room again it works",
         said)
     say(sorted(os.listdir(box)) == sorted(names), what + ": no file is left",
         os.listdir(box))
+
+
+def no_file(where):
+    """UID's quota allows no further file: neither a state file, which the
+    first login can do without, nor a dotlock, which none can."""
+    box = where + "/spool/"
+    put(b"", where + "/one")  # a limit of 0 would be none
+    for spot, what in ((where + "-spool", "the state"), (box, "the spool")):
+        what = "quota, no file more for " + what
+        shutil.rmtree(where + "/state"), os.mkdir(where + "/state", 0o711)
+        if spot == box:
+            os.unlink(where + "/spool"), os.mkdir(box), own(box)
+        put(path=box + "anna")
+        quota.limit(where, uid, quota.FILES)
+        say(quota.is_reached(where, uid), what + ": it is so")
+        a = Session(where=where)
+        if spot != box:
+            say(a.login() and a.message("RETR 2") == TEXT[1],
+                what + ": a login is good", a.said)
+            a.ask("DELE 5")
+            say(a.ask("QUIT").startswith(b"+OK") and
+                held(box + "anna") == b"".join(PARTS[:4]),
+                what + ": and deletes at the end")
+        else:
+            say(not a.login() and a.said == b"-ERR [SYS/TEMP] the server "
+                b"failed, try again later\r\n", what + ": a clear -ERR", a.said)
+            say(held(box + "anna") == MAIL, what + ": and nothing is lost")
+        a.end()
+        quota.unlimit(where, uid)
+        a = logged_in(where=where)
+        a.ask("DELE 1")
+        say(a.ask("QUIT").startswith(b"+OK") and
+            held(box + "anna").startswith(PARTS[1] + PARTS[2]),
+            what + ": when it may be made it works")
+        a.end()
 
 
 os.mkdir(spool), os.mkdir(state, 0o711)
@@ -568,3 +621,5 @@ changes()
 for place in sys.argv[4:]:
     full(place, False)
     full(place, True)
+    if has_quota(place):
+        no_file(place)
