@@ -1,7 +1,6 @@
 /* copies - see copies.h. Knows ids, and no file. */
 #include "store/copies.h"
 #include "store/uid.h"
-#include "sys/buf.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -208,32 +207,31 @@ copies_keep(struct maildrop *d)
 	struct copies *c = d->copies;
 	unsigned char *data;
 	size_t count = 0;
-	struct buf b;
-	enum rc rc = RC_OK;
 
 	if (c == NULL)
 		return RC_OK;
 	data = malloc(c->count * COPIES_RECORD_OCTETS + 1);
 	if (data == NULL)
 		return RC_NOMEM;
-	buf_init(&b, data, c->count * COPIES_RECORD_OCTETS);
 	mark_gaps(c, d);
-	for (size_t n = 0; n < c->count && rc == RC_OK; n++) {
+	for (size_t n = 0; n < c->count; n++) {
 		const struct copy *copy = &c->list[n];
+		unsigned char *record = data + count * COPIES_RECORD_OCTETS;
 
 		if (d->msg[copy->i].deleted ||
 		    c->list[copy->head].highest == 0 ||
 		    count == COPIES_KEPT_MAX)
 			continue;
-		rc = buf_put(&b, copy->base, UID_OCTETS);
-		if (rc == RC_OK)
-			rc = buf_put_u32(&b, copy->ordinal);
+		memcpy(record, copy->base, UID_OCTETS);
+		for (unsigned i = 0; i < 4; i++)
+			record[UID_OCTETS + i] =
+			    (unsigned char)(copy->ordinal >> (8 * i));
 		count++;
 	}
 	free(d->kept);
 	d->kept = data;
 	d->kept_count = count;
-	return rc;
+	return RC_OK;
 }
 
 void

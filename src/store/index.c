@@ -106,7 +106,8 @@ tail_sum(const struct maildrop *d, off_t end, uint64_t *out)
 	size_t n = end < TAIL_OCTETS ? (size_t)end : TAIL_OCTETS, got;
 	enum rc rc = io_pread(d->fd, octets, n, end - (off_t)n, &got);
 
-	*out = digest_quick(0, octets, got);
+	if (rc == RC_OK)
+		*out = digest_quick(0, octets, got);
 	return rc;
 }
 
@@ -115,20 +116,17 @@ tail_sum(const struct maildrop *d, off_t end, uint64_t *out)
 static unsigned
 is_sound(const struct message *msg, const struct head *h)
 {
-	uint64_t at = 0;
-
 	for (size_t i = 0; i < h->count; i++) {
 		const struct message *m = &msg[i];
 		uint64_t next = i + 1 < h->count ? msg[i + 1].at : h->end;
 		uint64_t stored = next - m->at - m->from_len - m->tail;
 
-		if (m->at < at || next < m->at ||
+		if (next < m->at ||
 		    next - m->at < (uint64_t)m->from_len + m->tail ||
 		    m->from_len == 0 || m->from_len > FROM_MAX_OCTETS ||
 		    m->tail > 2 || m->octets < stored ||
 		    m->octets > 2 * stored + 2)
 			return 0;
-		at = next;
 	}
 	return 1;
 }
@@ -138,7 +136,7 @@ static enum rc
 has_grown(const struct maildrop *d, const struct head *h, unsigned *out)
 {
 	size_t step = d->count > PROBES ? d->count / PROBES : 1;
-	uint64_t sum;
+	uint64_t sum = 0;
 	enum rc rc = tail_sum(d, (off_t)h->end, &sum);
 
 	*out = 0;
@@ -286,7 +284,7 @@ index_save(struct maildrop *d)
 	    .kept = d->kept_count};
 	enum rc rc;
 
-	if (d->state_fd < 0 || d->fd < 0)
+	if (d->state_fd < 0)
 		return;
 	if (!d->mark.quiet)
 		h.ctime_ns = UINT64_MAX; /* as no file has it */

@@ -436,7 +436,7 @@ prepare(struct journal *j, uint64_t done, uint64_t *n)
 	}
 	if (*n > h->saved_room)
 		*n = h->saved_room;
-	m = *n < j->room ? (size_t)*n : j->room;
+	m = (size_t)*n;
 	rc = gather(j, m);
 	if (rc == RC_OK)
 		rc = save(j, &m);
@@ -565,7 +565,7 @@ begin(struct journal *j, const struct order *order, const struct stat *mbox)
 	struct stat state;
 	enum rc rc = load(j);
 
-	if (rc != RC_OK && rc != RC_NOSUCH)
+	if (rc != RC_OK)
 		return rc;
 	if (h->phase != IDLE)
 		return RC_BUG;

@@ -22,30 +22,30 @@ enum { OWNER_OCTETS = 128, DROP_TRIES = 3 };
 enum rc
 lock_init(struct lock *l, int dirfd, const char *name)
 {
-	int n;
+	size_t n = strlen(name);
 
 	memset(l, 0, sizeof(*l));
 	l->dirfd = dirfd;
 	l->fd = l->dot_fd = -1;
-	if (strlen(name) > NAME_MAX)
+	if (n > sizeof(l->dot) - sizeof(".lock"))
 		return RC_TOOLONG;
-	memcpy(l->name, name, strlen(name) + 1);
-	n = snprintf(l->dot, sizeof(l->dot), "%s.lock", name);
-	return n > 0 && (size_t)n < sizeof(l->dot) ? RC_OK : RC_TOOLONG;
+	memcpy(l->name, name, n + 1);
+	memcpy(l->dot, name, n);
+	memcpy(l->dot + n, ".lock", sizeof(".lock"));
+	return RC_OK;
 }
 
 /* owner_text - who we are, as a dotlock says it: pid, LF, host, LF. */
 static size_t
-owner_text(char *out, size_t size)
+owner_text(char out[OWNER_OCTETS])
 {
 	char host[HOST_NAME_MAX + 1];
-	int n;
 
 	if (gethostname(host, sizeof(host)) != 0)
 		host[0] = '\0';
 	host[sizeof(host) - 1] = '\0';
-	n = snprintf(out, size, "%ld\n%s\n", (long)getpid(), host);
-	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+	return (size_t)snprintf(
+	    out, OWNER_OCTETS, "%ld\n%s\n", (long)getpid(), host);
 }
 
 /* of_errno - the result for a dotlock that could not be made. */
@@ -125,7 +125,7 @@ make_dot(struct lock *l)
 
 	if (rc != RC_OK)
 		return rc;
-	if (io_pwrite(fd, owner, owner_text(owner, sizeof(owner)), 0) != RC_OK)
+	if (io_pwrite(fd, owner, owner_text(owner), 0) != RC_OK)
 		if (ftruncate(fd, 0) != 0)
 			rc = RC_IO;
 	if (rc == RC_OK)
@@ -151,13 +151,11 @@ make_dot(struct lock *l)
 static unsigned
 owner_is_gone(char *text)
 {
-	char ours[OWNER_OCTETS], *lf = strchr(text, '\n'), *our_lf;
+	char ours[OWNER_OCTETS], *lf = strchr(text, '\n');
 	uint64_t pid;
 
-	if (lf == NULL || owner_text(ours, sizeof(ours)) == 0)
-		return 0;
-	our_lf = strchr(ours, '\n');
-	if (our_lf == NULL || strcmp(lf, our_lf) != 0)
+	owner_text(ours);
+	if (lf == NULL || strcmp(lf, ours + strcspn(ours, "\n")) != 0)
 		return 0;
 	*lf = '\0';
 	if (num_parse(text, INT32_MAX, &pid) != RC_OK || pid == 0)

@@ -137,16 +137,16 @@ sweep_avx2(const char *p, size_t n, uint64_t *bare)
 #endif
 
 /* tail_of - the octets of a blank line that ends before index at, behind a
- * line end; content is that many octets. */
+ * line end; content is that many octets. The window has BEHIND_OCTETS before
+ * at. */
 static unsigned
 tail_of(const struct scanner *s, size_t at, uint64_t content)
 {
 	const char *p = s->data + at;
 
-	if (content >= 1 && at >= 2 && p[-1] == '\n' && p[-2] == '\n')
+	if (content >= 1 && p[-1] == '\n' && p[-2] == '\n')
 		return 1;
-	if (content >= 2 && at >= 3 && p[-1] == '\n' && p[-2] == '\r' &&
-	    p[-3] == '\n')
+	if (content >= 2 && p[-1] == '\n' && p[-2] == '\r' && p[-3] == '\n')
 		return 2;
 	return 0;
 }
@@ -191,7 +191,7 @@ begin_message(struct scanner *s, size_t n)
 	m->from_len = n & ((1u << MESSAGE_FROM_BITS) - 1);
 	m->from_sum =
 	    mbox_sum(s->data + s->at, n) & ((1u << MESSAGE_SUM_BITS) - 1);
-	m->from_bare = n < 2 || s->data[s->at + n - 2] != '\r';
+	m->from_bare = s->data[s->at + n - 2] != '\r';
 	s->at += n;
 	s->at_bol = 1;
 	s->started = 1;

@@ -84,7 +84,7 @@ mbox_plan(struct maildrop *d, int journal_fd, struct order *out)
 void
 mbox_removed(struct maildrop *d)
 {
-	unsigned tail = d->count > 0 && d->msg[d->count - 1].deleted;
+	unsigned tail = d->msg[d->count - 1].deleted;
 	off_t gone = 0, behind = d->mark.size - (tail ? d->fresh : d->end);
 	size_t n = 0, ids = 0;
 

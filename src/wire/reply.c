@@ -96,9 +96,9 @@ reply_line(struct reply *r, const char *fmt, ...)
 	size_t len;
 	enum rc rc;
 
+	line[0] = '\0';
 	va_start(ap, fmt);
-	if (vsnprintf(line, sizeof(line), fmt, ap) < 0)
-		line[0] = '\0';
+	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	len = strlen(line);
 	for (size_t i = 0; i < len; i++) {

@@ -211,6 +211,24 @@ leaves_a_damaged_date(void **state)
 	assert_true(ask(line, sizeof(line) - 1));
 }
 
+/* What stands right before and behind the letters is none; and "remote" goes
+ * before "from" alone. */
+static void
+leaves_what_is_almost_right(void **state)
+{
+	static const char *const lines[] = {
+	    "From a@b Thu Jan  1 00:00:00 {ST 2026",
+	    "From a@b Thu Jan  1 00:00:00 M[T 2026",
+	    "From a@b " DATE " remote form host",
+	    "From a@b " DATE " remote from1 host"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		assert_false(ask(lines[i], strlen(lines[i])));
+	assert_true(ask("From a@b " DATE " remote from host",
+	    sizeof("From a@b " DATE " remote from host") - 1));
+}
+
 /* A long line is looked at in linear time: this one would take minutes
  * otherwise. */
 static void
@@ -238,6 +256,7 @@ main(void)
 	    cmocka_unit_test(knows_every_day_and_month),
 	    cmocka_unit_test(leaves_every_prefix),
 	    cmocka_unit_test(leaves_a_damaged_date),
+	    cmocka_unit_test(leaves_what_is_almost_right),
 	    cmocka_unit_test(is_quick_on_long_lines),
 	};
 

@@ -15,7 +15,8 @@
 #include <sys/wait.h>
 
 enum {
-	STEP = 4 * 1024 * 1024, /* octets of a saved step */
+	STEP =
+	    8 * 1024 * 1024, /* octets of a saved step, as journal.c has it */
 	SMALL = STATE_BLOCK / 2,
 	MARK = 16,
 	STOPPED = 200 /* the status of a process that was */
@@ -33,6 +34,10 @@ static struct {
 	unsigned kinds;       /* which kinds do */
 	int fd;               /* and of which descriptor; -1: of any */
 	int error;
+	int meddle_fd; /* where somebody else writes, and what; once */
+	off_t meddle_at;
+	const char *meddle;
+	size_t meddle_len;
 	int full_fd; /* a file on a full disk: */
 	off_t full;  /* it gets no octet from here on, nor has any */
 } io;
@@ -49,6 +54,12 @@ static unsigned
 fails(enum call kind, int fd)
 {
 	io.calls++;
+	if (io.meddle != NULL && kind == FDATASYNC && fd != io.meddle_fd) {
+		if (syscall(SYS_pwrite64, io.meddle_fd, io.meddle,
+			io.meddle_len, io.meddle_at) < 0)
+			abort();
+		io.meddle = NULL;
+	}
 	if (io.stop == io.calls && !io.half)
 		_exit(STOPPED);
 	if (io.fail == 0 || io.calls < io.fail || io.calls >= io.until ||
@@ -781,6 +792,12 @@ comes_out(const struct spool *s, const struct job *job, const struct files *f,
 	size_t n;
 	char *want = wanted(job, &n);
 
+	/* A run whose last header could not be written is done all the same,
+	 * and what finishes it finds nothing to do. */
+	if (rc == RC_OK && journal_idle(f->state_fd) == RC_STATE) {
+		spool_holds(s->box, want, n);
+		assert_int_equal(recover(f->state_fd, f->fd), 1);
+	}
 	if (rc != RC_UNFINISHED)
 		is_over(f);
 	else if (journal_idle(f->state_fd) == RC_STATE)
@@ -810,7 +827,7 @@ every_call_fails(void **state)
 		unsigned on = i / JOBS / 4 % 3, good = i / JOBS / 12;
 		unsigned calls = 0;
 
-		for (unsigned at = 1; at == 1 || at <= calls; at++) {
+		for (unsigned at = 1; at <= calls + 1; at++) {
 			struct files f = files_of(s, &job);
 			unsigned loose;
 			enum rc rc;
@@ -1025,6 +1042,127 @@ rewritten_after_a_kill(void **state)
 		}
 	}
 	assert_true(set_aside > 100);
+	free(data);
+}
+
+/* The last step is so short that it fits into the room of a small deletion,
+ * which is all that the disk has for it. */
+static void
+full_disk_at_the_end(void **state)
+{
+	enum { N = STEP + 110 };
+	const struct spool *s = *state;
+	char *data = fill(N), *want;
+	struct job job = {.data = data, .n = N, .full = STATE_BODY + STEP};
+	struct files f;
+	size_t n;
+
+	job_add(&job, 10, N - 10);
+	want = wanted(&job, &n);
+	f = files_of(s, &job);
+	assert_int_equal(attempt(&job, f.state_fd, f.fd), RC_OK);
+	spool_holds(s->box, want, n);
+	is_over(&f);
+	files_close(&f);
+	free(want);
+	free(data);
+}
+
+/* A step that needs no journal is not longer than sixteen that do; the file is
+ * mostly holes. */
+static void
+very_long_steps(void **state)
+{
+	const struct spool *s = *state;
+	const off_t gap = (off_t)17 * STEP, len = (off_t)16 * STEP + 5;
+	struct extent e = {gap, len};
+	struct job job = {.data = "a", .n = 1};
+	struct files f = files_of(s, &job);
+	char got[5];
+
+	job.n = (size_t)(gap + len);
+	job.count = 1;
+	job.e[0] = e;
+	assert_int_equal(ftruncate(f.fd, gap + len), 0);
+	assert_int_equal(pwrite(f.fd, "right", 5, gap + len - 5), 5);
+	assert_int_equal(pwrite(f.fd, "first", 5, gap), 5);
+	assert_int_equal(attempt(&job, f.state_fd, f.fd), RC_OK);
+	assert_int_equal(size_of(f.fd), len);
+	assert_int_equal(pread(f.fd, got, 5, len - 5), 5);
+	assert_memory_equal(got, "right", 5);
+	assert_int_equal(pread(f.fd, got, 5, 0), 5);
+	assert_memory_equal(got, "first", 5);
+	is_over(&f);
+	files_close(&f);
+}
+
+/* meddle - whoever has the state file writes another list into it, when the
+ * first header has been decided: so many octets at that place. */
+static void
+meddle(const struct files *f, off_t at, const char *octets, size_t n)
+{
+	io.meddle_fd = f->state_fd;
+	io.meddle_at = at;
+	io.meddle = octets;
+	io.meddle_len = n;
+}
+
+/* The session can write to the state file at any time. What it does to the list
+ * after that was checked hurts its own mailbox alone: nothing is written
+ * outside, and nothing hangs. */
+static void
+list_that_changes(void **state)
+{
+	/* the first run of 3000 octets is 10 long now, or 0, or endless */
+	static const struct {
+		const char *octets;
+		size_t n;
+	} lists[] = {{"\x8a\0", 2}, {"\0", 1}, {"\x80\x80\x80\x80", 4}};
+	const struct spool *s = *state;
+	char *data = fill(9000);
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+		struct job job = {.data = data, .n = 9000, .from = 0};
+		struct files f;
+		unsigned finished;
+		enum rc rc;
+
+		job_add(&job, 20, 3000);
+		job_add(&job, 4000, 5000);
+		f = files_of(s, &job);
+		meddle(&f, STATE_LIST + 1, lists[i].octets, lists[i].n);
+		rc = attempt(&job, f.state_fd, f.fd);
+		assert_true(rc == RC_CORRUPT || rc == RC_UNFINISHED);
+		assert_null(io.meddle);
+		assert_int_equal(size_of(f.fd), 9000);
+		rc = journal_recover(f.state_fd, f.fd, &finished);
+		assert_true(rc == RC_OK || rc == RC_CHANGED);
+		assert_int_equal(size_of(f.fd), 9000);
+		is_over(&f);
+		files_close(&f);
+	}
+	free(data);
+}
+
+/* Likewise between two steps: what was more than one step is one now. */
+static void
+list_that_ends_with_a_step(void **state)
+{
+	enum { N = STEP + 20 + 1000 + 5000 };
+	/* STEP - 1 octets, 1000 that go, 1 that stays */
+	static const char list[] = "\xff\xff\xff\x03\xe8\x07\x81";
+	char *data = fill(N);
+	struct job job = {.data = data, .n = N};
+	struct files f;
+
+	job_add(&job, 20, STEP);
+	job_add(&job, 20 + STEP + 1000, 5000);
+	f = files_of(*state, &job);
+	meddle(&f, STATE_LIST + 1, list, sizeof(list));
+	assert_int_equal(attempt(&job, f.state_fd, f.fd), RC_UNFINISHED);
+	assert_null(io.meddle);
+	assert_int_equal(size_of(f.fd), N);
+	files_close(&f);
 	free(data);
 }
 
@@ -1421,6 +1559,85 @@ damaged_slots(void **state)
 	free(data);
 }
 
+/* A step of more octets than a small room has for it. */
+static void
+step_beyond_its_room(void **state)
+{
+	const struct spool *s = *state;
+	char *data = fill(9000);
+	struct crash c;
+	unsigned tried = 0;
+
+	for (unsigned at = 1; crash_at(s, &c, 0, at, data); at++) {
+		struct files f;
+		unsigned finished;
+
+		if (slot_get(&c.slot, PHASE) == 1 &&
+		    slot_get(&c.slot, DONE) == 0) {
+			slot_set(&c.slot, SAVED_ROOM, SMALL);
+			slot_set(&c.slot, SAVED_AT, 0);
+			slot_set(&c.slot, STEP_LEN, SMALL + 1);
+			f = crash_files(s, &c, &c.slot, 0);
+			slot_put(f.state_fd, &c.slot, 0);
+			assert_int_equal(
+			    journal_recover(f.state_fd, f.fd, &finished),
+			    RC_CHANGED);
+			spool_holds(s->box, c.box, c.box_len);
+			files_close(&f);
+			tried++;
+		}
+		crash_free(&c);
+	}
+	crash_free(&c);
+	free(data);
+	assert_true(tried > 0);
+}
+
+/* Both slots say the same; and a journal that cannot even be set aside stays as
+ * it is, and so does the mailbox. */
+static void
+twins_and_failures(void **state)
+{
+	const struct spool *s = *state;
+	char *data = fill(9000);
+	struct crash c;
+
+	for (unsigned at = 1; crash_at(s, &c, 0, at, data); at++) {
+		struct files f;
+		unsigned finished;
+
+		if (slot_get(&c.slot, PHASE) == 0) {
+			crash_free(&c);
+			continue;
+		}
+		f = crash_files(s, &c, &c.slot, 0);
+		assert_true(pwrite(f.state_fd, &c.slot, SLOT_OCTETS,
+				STATE_SLOT) == SLOT_OCTETS);
+		assert_true(pwrite(f.state_fd, &c.slot, SLOT_OCTETS,
+				STATE_SLOT + STATE_BLOCK) == SLOT_OCTETS);
+		assert_int_equal(recover(f.state_fd, f.fd), 1);
+		is_over(&f);
+		files_close(&f);
+
+		c.slot.octets[20] ^= 1; /* no header any more */
+		f = crash_files(s, &c, &c.slot, 0);
+		slot_put(f.state_fd, &c.slot, 0);
+		io.fail = io.calls + 1;
+		io.until = UINT32_MAX;
+		io.error = EIO;
+		assert_int_equal(
+		    journal_recover(f.state_fd, f.fd, &finished), RC_IO);
+		io.fail = 0;
+		assert_int_equal(finished, 0);
+		assert_int_equal(journal_idle(f.state_fd), RC_STATE);
+		spool_holds(s->box, c.box, c.box_len);
+		files_close(&f);
+		crash_free(&c);
+	}
+	crash_free(&c);
+	free(data);
+}
+
 /* A state file that was cut off, anywhere: the deletion is finished, or the
  * mailbox is as the kill left it. */
 static void
@@ -1614,12 +1831,18 @@ main(void)
 	    CASE(really_full_disk),
 	    CASE(every_call_fails),
 	    CASE(every_call_is_the_last),
+	    CASE(full_disk_at_the_end),
+	    CASE(very_long_steps),
+	    CASE(list_that_changes),
+	    CASE(list_that_ends_with_a_step),
 	    CASE(run_recovers_first),
 	    CASE(rewritten_after_a_kill),
 	    CASE(one_field_lies),
 	    CASE(many_fields_lie),
 	    CASE(cut_that_is_not_due),
 	    CASE(damaged_slots),
+	    CASE(step_beyond_its_room),
+	    CASE(twins_and_failures),
 	    CASE(state_cut_short),
 	    CASE(numbers_wrap),
 	    CASE(new_state_file),

@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -16,6 +17,17 @@ static struct aged {
 	ino_t ino;
 	time_t by_s;
 } aged[2];
+
+/* What goes wrong: open files other than keep_fd cannot be looked at, a dotlock
+ * is told to be on another device, a process is somebody else's, names cannot
+ * be removed. */
+static struct {
+	unsigned no_look, other_device, kill_denied, no_unlink;
+	unsigned again; /* the next look but one finds another: 1 by number, 2
+			 * by device, 3 by time */
+	unsigned looks; /* until then */
+	int keep_fd, link_why;
+} wrong;
 
 static void
 age(struct stat *st)
@@ -66,7 +78,7 @@ linkat(int from, const char *name, int to, const char *new_name, int flags)
 	if (link_mode != LINK_FAILS &&
 	    real(from, name, to, new_name, flags) != 0)
 		return -1;
-	errno = EIO;
+	errno = wrong.link_why != 0 ? wrong.link_why : EIO;
 	return link_mode == LINK_HONEST ? 0 : -1;
 }
 
@@ -88,12 +100,45 @@ fstatat(
 	rc = real(dirfd, name, st, flags);
 	if (rc == 0)
 		age(st);
+	if (wrong.other_device && strcmp(name, "box.lock") == 0)
+		st->st_dev++;
+	if (wrong.again != 0 && strcmp(name, "box.lock") == 0 &&
+	    wrong.looks-- == 0) {
+		st->st_ino += wrong.again == 1;
+		st->st_dev += wrong.again == 2;
+		st->st_ctim.tv_sec += wrong.again == 3;
+		wrong.again = 0;
+	}
 	return rc;
+}
+
+int
+kill(pid_t pid, int signal_number)
+{
+	if (wrong.kill_denied) {
+		errno = EPERM;
+		return -1;
+	}
+	return (int)syscall(SYS_kill, pid, signal_number);
+}
+
+int
+unlinkat(int dirfd, const char *name, int flags)
+{
+	if (wrong.no_unlink) {
+		errno = EROFS;
+		return -1;
+	}
+	return (int)syscall(SYS_unlinkat, dirfd, name, flags);
 }
 
 int
 fstat(int fd, struct stat *st)
 {
+	if (wrong.no_look && fd != wrong.keep_fd) {
+		errno = EIO;
+		return -1;
+	}
 	return fstatat(fd, "", st, AT_EMPTY_PATH);
 }
 
@@ -380,6 +425,46 @@ owner(void **state)
 	world_close(&w);
 }
 
+/* Another kind of lock has no owner that could be named. */
+static void
+owner_without_a_name(void **state)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct world w;
+	int fd;
+
+	world_open(&w, *state);
+	fd = spool_open(w.s->box, O_RDWR);
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &whole), 0);
+	assert_int_equal(lock_owner(w.fd), 0);
+	close(fd);
+	world_close(&w);
+}
+
+/* Where the dotlock's times cannot be set it looks old sooner, no more. A lock
+ * for reading has no dotlock. */
+static void
+untouchable(void **state)
+{
+	struct world w;
+	int fd;
+
+	world_open(&w, *state);
+	assert_int_equal(lock_try(&w.l, w.fd), RC_OK);
+	fd = w.l.dot_fd;
+	w.l.dot_fd = spool_open(w.s->box, O_PATH);
+	lock_touch(&w.l);
+	close(w.l.dot_fd);
+	w.l.dot_fd = fd;
+	lock_release(&w.l);
+	w.l.shared = 1;
+	assert_int_equal(lock_try(&w.l, w.fd), RC_OK);
+	lock_touch(&w.l);
+	lock_release(&w.l);
+	assert_int_equal(spool_entries(w.s, 0), 1);
+	world_close(&w);
+}
+
 /* A dotlock that is kept for long must not look stale. */
 static void
 touched(void **state)
@@ -662,6 +747,82 @@ old_dotlock(void **state)
 		lock_release(&w.l);
 		assert_int_equal(spool_entries(w.s, 0), 1);
 	}
+	world_close(&w);
+}
+
+/* A process that may not be signalled is alive; a stale dotlock that cannot be
+ * removed stays, and so does one whose age the file server does not tell. */
+static void
+stale_and_stays(void **state)
+{
+	struct world w;
+
+	world_open(&w, *state);
+	put_dot(&w, "P\nH\n", dead_pid());
+	wrong.kill_denied = 1;
+	is_refused(&w, RC_BUSY, 1);
+	wrong.kill_denied = 0;
+	wrong.no_unlink = 1;
+	is_refused(&w, RC_BUSY, 1);
+	wrong.no_unlink = 0;
+	put_dot(&w, "P\nother-host\n", 1);
+	set_age(w.dot, 0, 2 * LOCK_STALE_S, 2 * LOCK_STALE_S);
+	set_age(w.s->box, 1, 2 * LOCK_STALE_S, 2 * LOCK_STALE_S);
+	wrong.no_look = 1;
+	wrong.keep_fd = w.fd;
+	is_refused(&w, RC_BUSY, 1);
+	wrong.no_look = 0;
+	takes_and_releases(&w);
+	world_close(&w);
+}
+
+/* A stale dotlock that is another one at the second look is not broken, by
+ * whatever that shows. */
+static void
+another_at_the_second_look(void **state)
+{
+	struct world w;
+
+	world_open(&w, *state);
+	for (unsigned how = 1; how <= 3; how++) {
+		put_dot(&w, "P\nH\n", dead_pid());
+		wrong.again = how;
+		wrong.looks = 1;
+		is_refused(&w, RC_BUSY, 1);
+		assert_int_equal(wrong.again, 0);
+	}
+	takes_and_releases(&w);
+	world_close(&w);
+}
+
+/* A named file that may not be linked. */
+static void
+link_is_denied(void **state)
+{
+	struct world w;
+
+	world_open(&w, *state);
+	w.l.plain_temp = 1;
+	link_mode = LINK_FAILS;
+	wrong.link_why = EACCES;
+	is_refused(&w, RC_DENIED, 1);
+	wrong.link_why = 0;
+	link_mode = LINK_HONEST;
+	world_close(&w);
+}
+
+/* A file of our dotlock's number on another device is another's. */
+static void
+another_device(void **state)
+{
+	struct world w;
+
+	world_open(&w, *state);
+	assert_int_equal(lock_try(&w.l, w.fd), RC_OK);
+	wrong.other_device = 1;
+	lock_release(&w.l);
+	wrong.other_device = 0;
+	assert_int_equal(spool_entries(w.s, 0), 2);
 	world_close(&w);
 }
 
@@ -961,10 +1122,16 @@ main(void)
 	    CASE(holds_against_rivals),
 	    CASE(whole),
 	    CASE(owner),
+	    CASE(owner_without_a_name),
 	    CASE(touched),
+	    CASE(untouchable),
 	    CASE(read_only_descriptor),
 	    CASE(shared),
 	    CASE(dead_owner),
+	    CASE(stale_and_stays),
+	    CASE(another_device),
+	    CASE(another_at_the_second_look),
+	    CASE(link_is_denied),
 	    CASE(broken_by_another_first),
 	    CASE(the_link_count_decides),
 	    CASE(owner_alive_or_unknown),

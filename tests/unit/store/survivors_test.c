@@ -715,6 +715,35 @@ make(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make, spool_remove)
 
+/* other_extent - what next_extent tells, but a greater length when it is told
+ * for the second time. */
+static enum rc
+other_extent(void *context, struct extent *out)
+{
+	struct extents *x = context;
+	enum rc rc = next_extent(context, out);
+
+	if (rc == RC_OK)
+		out->len += x->end == RC_EOF ? 0 : 1000;
+	x->end = x->i == x->count ? RC_BUSY : x->end;
+	return rc == RC_BUSY ? RC_EOF : rc;
+}
+
+/* What tells one thing when the list is measured and another when it is written
+ * is a bug, and no order comes of it. */
+static void
+survivors_that_change(void **state)
+{
+	const struct extent e = {10, 100};
+	struct extents x = {&e, 1, 0, RC_EOF};
+	struct survivors s = {0, 5000, other_extent, rewind_extents, &x};
+	struct order o;
+	int fd = fresh(*state);
+
+	assert_int_equal(survivors_list(&s, fd, &o), RC_BUG);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -734,6 +763,7 @@ main(void)
 	    CASE(extreme_orders),
 	    CASE(lists_of_chance),
 	    CASE(unreadable),
+	    CASE(survivors_that_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -579,6 +579,42 @@ a_flood_cannot_be_drained(void **state)
 	close(zero);
 }
 
+static void
+what_cannot_be_read_cannot_be_drained(void **state)
+{
+	int directory = open("/", O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_true(directory >= 0);
+	line_init(&c.in, directory);
+	assert_int_equal(line_drain(&c.in), RC_IO);
+	assert_int_equal(errno, EISDIR);
+	close(directory);
+}
+
+/* The rest of a line may come later, as long as the deadline is not there. */
+static void
+half_a_line_is_waited_for(void **state)
+{
+	pid_t pid;
+	int status;
+
+	(void)state;
+	say("NO");
+	assert_int_equal(
+	    line_read(&c.in, LIMIT, IO_READY, &c.line), RC_TIMEOUT);
+	pid = fork();
+	if (pid == 0) {
+		usleep(50000);
+		_exit(write(c.client, "OP\r\n", 4) == 4 ? 0 : 1);
+	}
+	assert_int_equal(
+	    line_read(&c.in, LIMIT, io_now_ms() + SOON_MS, &c.line), RC_OK);
+	assert_string_equal(c.line.text, "NOOP");
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 /* gather - results until the end, or until nothing has come for wait_ms, as
  * text behind *at. */
 static void
@@ -749,6 +785,8 @@ main(void)
 	    CASE(dropping_forgets_what_was_read_ahead),
 	    CASE(draining_forgets_what_has_come_as_well),
 	    CASE(a_flood_cannot_be_drained),
+	    CASE(what_cannot_be_read_cannot_be_drained),
+	    CASE(half_a_line_is_waited_for),
 	    CASE(no_split_makes_a_difference),
 	    CASE(no_split_of_a_limit_makes_a_difference),
 	    CASE(a_long_batch_comes_through),
