@@ -47,7 +47,7 @@ UNIT := $(UNIT_SRC:%.c=$B/%)
 
 # The objects of the test programs stay, for the next make.
 .SECONDARY:
-.PHONY: all check unit demo crash fuzz bench lint analyze install uninstall clean
+.PHONY: all check unit demo crash fuzz coverage bench lint analyze install uninstall clean
 all: $(PROGRAMS)
 ifneq ($(TLS),yes)
 	@echo "No OpenSSL 3 (libssl-dev), so no in.popd-tls: no STLS and no pop3s."
@@ -121,6 +121,10 @@ crash: all $(INJECT)
 # Every parser of foreign octets, SECONDS_EACH (20) seconds, with clang.
 fuzz:
 	@B=$(ABS_B) sh tests/fuzz/fuzz.sh
+
+# Branch coverage of src/ by the unit tests, with gcov, as root. Some minutes.
+coverage:
+	@B=$(ABS_B) sh tests/coverage/coverage.sh
 
 # Figures beside other programs' figures, into docs/bench.md; BENCH=quick for a
 # short look.
