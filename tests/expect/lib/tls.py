@@ -168,6 +168,24 @@ say(b"+OK" not in rest and b"-ERR" not in rest,
     "plain text after the answer gets nothing but an alert", rest)
 r.end()
 
+# More than is read at once: what the session has not seen must not stand where
+# the handshake begins.
+r = Run("--starttls")
+r.f.readline()
+session = r.pids()[2]
+os.kill(session, signal.SIGSTOP)
+r.f.write(b"STLS\r\n" + b"USER anna\r\nPASS geheim\r\n" * 1600)
+r.f.flush()
+os.kill(session, signal.SIGCONT)
+r.f.readline()
+try:
+    said = r.tls().ask(b"NOOP")
+except OSError as e:
+    said = e
+say(said == b"-ERR not before a login\r\n",
+    "however much was pipelined", said)
+r.end()
+
 r = Run("--starttls")
 said = r.f.readline() + r.login() + r.ask(b"STLS")
 say(b"+OK maildrop" in said and b"-ERR not after a login" in said,
