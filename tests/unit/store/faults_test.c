@@ -5,6 +5,7 @@
  * were to go. */
 #include "spool.h"
 #include "store/lock.h"
+#include "store/mbox.h"
 #include "sys/file.h"
 #include "update.h"
 #include <errno.h>
@@ -301,7 +302,7 @@ serve(struct maildrop *d, unsigned there, unsigned goes)
 	for (size_t i = 0; i < d->count && rc == RC_OK; i++) {
 		rc = maildrop_uid(d, i, id);
 		if (rc == RC_OK)
-			rc = d->ops->read(d, i, 0, block, sizeof(block), &got);
+			rc = mbox_read(d, i, 0, block, sizeof(block), &got);
 	}
 	if (rc == RC_OK)
 		rc = d->ops->check(d);
