@@ -7,6 +7,7 @@
 #include "priv/peer.h"
 #include "sys/file.h"
 #include "sys/log.h"
+#include "sys/net.h"
 #include "sys/num.h"
 #include "sys/sandbox.h"
 #include <errno.h>
@@ -36,7 +37,7 @@ enum {
 };
 
 struct options {
-	const char *dialect, *spool, *passwd, *user, *state;
+	const char *dialect, *spool, *passwd, *user, *state, *plaintext;
 	uint64_t idle_s, lock_s, min_uid, supersede_s;
 	unsigned debugging : 1;
 	unsigned strict_lock : 1;
@@ -49,6 +50,7 @@ static const char usage[] =
     "               [-u user] [-t seconds] [--state dir|none]\n"
     "               [--lock-timeout seconds] [--supersede seconds]\n"
     "               [--strict-lock] [--min-uid number] [--tls]\n"
+    "               [--plaintext always|never|local[,network...]]\n"
     "\n"
     "A POP server for one connection on descriptors 0 and 1, started by "
     "inetd,\n"
@@ -73,6 +75,11 @@ static const char usage[] =
     "      --tls              the connection is TLS: a program before this "
     "one\n"
     "                         ends it\n"
+    "      --plaintext WHEN   passwords without TLS: always (the default), "
+    "never,\n"
+    "                         or local: from this host, and from networks "
+    "such\n"
+    "                         as in local,192.168.1.0/24,fd00::/8\n"
     "  -h, --help             this text\n"
     "  -V, --version          the version\n"
     "\n"
@@ -91,6 +98,7 @@ static const struct option long_options[] = {
     {"supersede", required_argument, NULL, 'S'},
     {"strict-lock", no_argument, NULL, 'L'},
     {"tls", no_argument, NULL, 'T'},
+    {"plaintext", required_argument, NULL, 'p'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -194,6 +202,9 @@ parse_options(int argc, char **argv, struct options *o)
 		case 'T':
 			o->tls = 1;
 			break;
+		case 'p':
+			o->plaintext = optarg;
+			break;
 		case 'h':
 			printf("%s", usage);
 			exit(EX_OK);
@@ -237,6 +248,31 @@ pick_dialect(const struct options *o, const char *program)
 			    o->dialect);
 	}
 	return d;
+}
+
+/* needs_tls - whether a client at peer must have TLS before it sends a
+ * password. */
+static unsigned
+needs_tls(const struct options *o, const char *peer)
+{
+	static const char here[] = "127.0.0.0/8,::1";
+	enum rc listed = RC_NOSUCH;
+
+	if (o->plaintext == NULL || strcmp(o->plaintext, "always") == 0)
+		return 0;
+	if (strcmp(o->plaintext, "never") == 0)
+		return 1;
+	if (strncmp(o->plaintext, "local,", 6) == 0)
+		listed = net_within(o->plaintext + 6, peer);
+	else if (strcmp(o->plaintext, "local") != 0)
+		listed = RC_SYNTAX;
+	if (listed == RC_SYNTAX)
+		die(o, EX_USAGE,
+		    "--plaintext takes always, never, or local with networks "
+		    "as in local,192.168.1.0/24,fd00::/8, not %s",
+		    o->plaintext);
+	return listed != RC_OK && strcmp(peer, "local") != 0 &&
+	       net_within(here, peer) != RC_OK;
 }
 
 /* tidy_descriptors - 0, 1 and 2 are open, and what starttls_take finds; nothing
@@ -495,6 +531,7 @@ main(int argc, char **argv)
 	if (o.state == NULL)
 		o.state = state_path();
 	make_config(&o, &config);
+	session.needs_tls = needs_tls(&o, peer) & 1;
 	config.peer = peer;
 	config.tls = session.tls;
 	if (geteuid() == 0)

@@ -55,20 +55,20 @@ pass(struct session *s, const struct args *a)
 }
 
 /* CAPA. RFC 2449 section 5; what is listed is true in both states, but STLS,
- * which comes and goes. */
+ * which comes and goes, and what STLS lets come. */
 static enum rc
 capa(struct session *s, const struct args *a)
 {
-	static const char *const lines[] = {"TOP", "USER", "UIDL", "RESP-CODES",
+	const char *const lines[] = {
+	    session_can_tls(s) && !s->logged_in ? "STLS" : NULL, "TOP",
+	    session_takes_passwords(s) ? "USER" : NULL, "UIDL", "RESP-CODES",
 	    "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER",
 	    ("IMPLEMENTATION in.popd-" POPD_VERSION)};
 	enum rc rc = reply_line(&s->out, "+OK capability list follows");
 
 	(void)a;
-	if (rc == RC_OK && session_can_tls(s) && !s->logged_in)
-		rc = reply_line(&s->out, "STLS");
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-		if (rc == RC_OK)
+		if (rc == RC_OK && lines[i] != NULL)
 			rc = reply_line(&s->out, "%s", lines[i]);
 	}
 	return rc == RC_OK ? reply_end_multiline(&s->out) : rc;
@@ -386,6 +386,12 @@ refuse(struct session *s, const struct command *c, enum rc why)
 		return reply_line(out,
 		    "-ERR [SYS/PERM] the maildrop cannot be used; "
 		    "the server's log says why");
+	case RC_PLAINTEXT:
+		return reply_line(out,
+		    session_can_tls(s)
+			? "-ERR [AUTH] no password without TLS; send STLS first"
+			: "-ERR [AUTH] no password without TLS; connect to the "
+			  "port of pop3s");
 	case RC_BUSY:
 		if (in_update)
 			return reply_line(out,

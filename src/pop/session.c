@@ -37,6 +37,24 @@ session_login(struct session *s, const char *user, char *secret)
 }
 
 unsigned
+session_takes_passwords(const struct session *s)
+{
+	return s->tls || !s->config->needs_tls;
+}
+
+enum rc
+session_wants_tls(struct session *s)
+{
+	if (session_takes_passwords(s))
+		return RC_OK;
+	if (!s->warned)
+		client_log(
+		    s->config->broker_fd, "event=refused tls=no why=plaintext");
+	s->warned = 1;
+	return RC_PLAINTEXT;
+}
+
+unsigned
 session_can_tls(const struct session *s)
 {
 	return s->config->starttls != NULL && !s->tls;

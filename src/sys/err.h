@@ -20,6 +20,7 @@ enum rc {
 	RC_NOSUCH,     /* no such message, mailbox or file */
 	RC_DELETED,    /* the message is marked as deleted */
 	RC_DENIED,     /* not allowed */
+	RC_PLAINTEXT,  /* a password, and anybody may listen */
 	RC_BUSY,       /* somebody else holds a lock */
 	RC_CHANGED,    /* another program rewrote the maildrop */
 	RC_CORRUPT,    /* the file is not of the expected form */

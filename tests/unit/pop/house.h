@@ -46,7 +46,7 @@ static struct {
 	gid_t gid;
 	const struct dialect *dialect;
 	unsigned port, login_s, idle_s, lock_s, supersede_s;
-	unsigned strict_lock;
+	unsigned strict_lock, tls, needs_tls;
 	long fault_call; /* a system call that fails in the broker; 0: none */
 	int fault_why;
 	int passwd_fd, spool_fd, state_fd;
@@ -262,6 +262,8 @@ static inline void __attribute__((noreturn)) house_serve(int client)
 	    .login_s = house.login_s,
 	    .idle_s = house.idle_s,
 	    .supersede_s = house.supersede_s,
+	    .tls = house.tls & 1,
+	    .needs_tls = house.needs_tls & 1,
 	    .host = "test.example"};
 	struct broker_config b = {.spool_dir = house.spool,
 	    .spool_dirfd = house.spool_fd,
