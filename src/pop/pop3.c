@@ -1,6 +1,6 @@
 /* pop3 - RFC 1939, with CAPA (RFC 2449), response codes (RFC 2449 section 8,
- * RFC 3206), STLS (RFC 2595) and LAST (RFC 1460). Knows the verbs and what they
- * answer; not where mail lies, nor who may read it.
+ * RFC 3206), AUTH (RFC 5034), STLS (RFC 2595) and LAST (RFC 1460). Knows the
+ * verbs and what they answer; not where mail lies, nor who may read it.
  *
  *                 greeting
  *                    |
@@ -9,8 +9,9 @@
  *      |                           |       STLS: the same, and TLS
  *      v                           |
  *     NAMED --- PASS, refused -----+       third refusal: close
+ *      |        AUTH, likewise (and from AUTHORIZATION)
  *      |
- *      +------ PASS, good, maildrop locked, scanned, unlocked
+ *      +------ PASS or AUTH, good, maildrop locked, scanned, unlocked
  *                    |
  *                    v
  *              TRANSACTION   STAT LIST RETR DELE NOOP RSET TOP UIDL LAST
@@ -21,7 +22,9 @@
  *                        nothing is removed (section 6)
  */
 #include "pop/dialect.h"
+#include "pop/sasl.h"
 #include "sys/num.h"
+#include <stdio.h>
 #include <string.h>
 
 enum { NAMED = ST_NAMED, TRANSACTION = ST_LOGGED_IN };
@@ -33,12 +36,12 @@ greet(struct session *s)
 	    &s->out, "+OK POP3 %s in.popd ready", s->config->host);
 }
 
-/* PASS secret. Section 7, and section 4 for what follows. A maildrop that
+/* enter - what follows a login, which went so. Section 4. A maildrop that
  * cannot be opened ends the session: the broker is that user for good. */
 static enum rc
-pass(struct session *s, const struct args *a)
+enter(struct session *s, enum rc login)
 {
-	enum rc rc = session_login(s, s->user, a->text);
+	enum rc rc = login;
 
 	if (rc != RC_OK)
 		return rc;
@@ -54,19 +57,53 @@ pass(struct session *s, const struct args *a)
 	    (unsigned long long)s->drop.left_octets);
 }
 
+/* PASS secret. Section 7. */
+static enum rc
+pass(struct session *s, const struct args *a)
+{
+	return enter(s, session_login(s, s->user, a->text));
+}
+
+/* AUTH [mechanism [initial-response]]. RFC 5034 section 4. Alone it lists the
+ * mechanisms, as no RFC has it and old clients do. */
+static enum rc
+auth(struct session *s, const struct args *a)
+{
+	const char *names = sasl_names(s);
+	enum rc rc;
+
+	if (a->text != NULL) {
+		rc = enter(s, sasl_login(s, a->text, a->secret));
+		if (rc == RC_OK)
+			s->state = TRANSACTION;
+		return rc;
+	}
+	rc = reply_line(&s->out, "+OK mechanisms follow");
+	for (; *names != '\0' && rc == RC_OK; names += strspn(names, " ")) {
+		size_t n = strcspn(names, " ");
+
+		rc = reply_listed(&s->out, names, n);
+		names += n;
+	}
+	return rc == RC_OK ? reply_end_multiline(&s->out) : rc;
+}
+
 /* CAPA. RFC 2449 section 5; what is listed is true in both states, but STLS,
  * which comes and goes, and what STLS lets come. */
 static enum rc
 capa(struct session *s, const struct args *a)
 {
+	char sasl[64];
 	const char *const lines[] = {
 	    session_can_tls(s) && !s->logged_in ? "STLS" : NULL, "TOP",
-	    session_takes_passwords(s) ? "USER" : NULL, "UIDL", "RESP-CODES",
+	    session_takes_passwords(s) ? "USER" : NULL,
+	    *sasl_names(s) != '\0' ? sasl : NULL, "UIDL", "RESP-CODES",
 	    "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER",
 	    ("IMPLEMENTATION in.popd-" POPD_VERSION)};
 	enum rc rc = reply_line(&s->out, "+OK capability list follows");
 
 	(void)a;
+	snprintf(sasl, sizeof(sasl), "SASL %s", sasl_names(s));
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		if (rc == RC_OK && lines[i] != NULL)
 			rc = reply_line(&s->out, "%s", lines[i]);
@@ -360,6 +397,7 @@ refuse(struct session *s, const struct command *c, enum rc why)
 	struct reply *out = &s->out;
 	char in_use[SESSION_IN_USE_OCTETS];
 	unsigned in_update = c != NULL && c->run == quit;
+	unsigned in_auth = c != NULL && c->run == auth;
 
 	s->errors++;
 	switch (why) {
@@ -367,13 +405,22 @@ refuse(struct session *s, const struct command *c, enum rc why)
 		return reply_line(out, "-ERR unknown command");
 	case RC_STATE:
 		return reply_line(out, "-ERR %s", wrong_state(s, c));
+	case RC_CANCELLED:
+		return reply_line(out, "-ERR cancelled, as you wish");
 	case RC_SYNTAX:
+		if (in_auth)
+			return reply_line(out,
+			    "-ERR that is not base64, or not what AUTH or the "
+			    "mechanism wants");
 		return c != NULL ? reply_line(out, "-ERR usage: %s", c->usage)
 				 : reply_line(out, "-ERR a NUL in a command");
 	case RC_TOOLONG:
 		return reply_line(
 		    out, "-ERR line too long, nothing of it was done");
 	case RC_NOSUCH:
+		if (in_auth && !s->logged_in)
+			return reply_line(out,
+			    "-ERR no such mechanism; AUTH alone lists them");
 		return reply_line(out,
 		    "-ERR no such message, only %zu in maildrop",
 		    s->drop.count);
@@ -425,6 +472,7 @@ refuse(struct session *s, const struct command *c, enum rc why)
 static const struct command commands[] = {
   { "USER", ST_AUTHORIZATION | NAMED, args_name,        command_user, NAMED,       ST_AUTHORIZATION, "USER name" },
   { "PASS", NAMED,                    args_secret,      pass,         TRANSACTION, ST_AUTHORIZATION, "PASS secret" },
+  { "AUTH", ST_AUTHORIZATION | NAMED, args_words,       auth,         ST_SAME,     ST_AUTHORIZATION, "AUTH [mechanism [initial-response]]" },
   { "CAPA", ST_AUTHORIZATION | NAMED | TRANSACTION,
                                       args_none,        capa,         ST_SAME,     ST_SAME,          "CAPA" },
   { "STLS", ST_AUTHORIZATION | NAMED, args_none,        stls,         ST_AUTHORIZATION, ST_SAME,     "STLS" },

@@ -244,7 +244,8 @@ debug(const struct session *s, char who, const char *text)
 	if (!s->config->debugging || shown == 0)
 		return;
 	if (who == 'C' && (strncasecmp(text, "PASS", 4) == 0 ||
-			      strncasecmp(text, "HELO", 4) == 0)) {
+			      strncasecmp(text, "HELO", 4) == 0 ||
+			      strncasecmp(text, "AUTH", 4) == 0)) {
 		mask = shown > 4 ? " ****" : "";
 		shown = 4;
 	}
@@ -270,18 +271,15 @@ wait_for_input(const struct session *s, int64_t since_ms, int64_t deadline_ms)
 	return rc;
 }
 
-/* read_command - the next line within the time it has: everything before a
- * login within one deadline, afterwards each command within its own. Replies
- * leave first, unless more commands are here already. */
+/* read_line - the next line within the time it has: everything before a login
+ * within one deadline, afterwards each command within its own. Replies leave
+ * first, unless more lines are here already. */
 static enum rc
-read_command(struct session *s, struct line *line)
+read_line(struct session *s, size_t limit, struct line *line)
 {
 	int64_t deadline = s->login_deadline_ms, now = io_now_ms();
-	size_t limit = s->dialect->line_octets;
 	enum rc rc = RC_OK;
 
-	if (!s->decided)
-		limit = pop2_dialect.line_octets;
 	if (!line_waiting(&s->in)) {
 		rc = reply_flush(&s->out);
 		if (s->logged_in)
@@ -299,10 +297,39 @@ read_command(struct session *s, struct line *line)
 	} else {
 		rc = line_read(&s->in, limit, io_now_ms(), line);
 	}
+	return rc;
+}
+
+/* read_command - the next line, of what length the dialect has. */
+static enum rc
+read_command(struct session *s, struct line *line)
+{
+	enum rc rc = read_line(s,
+	    s->decided ? s->dialect->line_octets : pop2_dialect.line_octets,
+	    line);
+
 	if (rc != RC_OK)
 		return rc;
 	dialect_try(s, line->text);
 	return line->octets > s->dialect->line_octets ? RC_TOOLONG : RC_OK;
+}
+
+enum rc
+session_ask(
+    struct session *s, const char *challenge, size_t limit, struct line *line)
+{
+	enum rc rc = reply_line(&s->out, "+ %s", challenge);
+
+	debug(s, 'S', s->out.first);
+	if (rc == RC_OK)
+		rc = read_line(s, limit, line);
+	debug(s, 'C', "(a response)");
+	s->out.first[0] = '\0';
+	if (rc != RC_OK && rc != RC_TOOLONG && rc != RC_SYNTAX) {
+		s->why = s->out.broken ? "client-gone" : log_why(rc);
+		s->out.broken = rc;
+	}
+	return rc;
 }
 
 /* run - one line, whatever it is worth. */

@@ -77,6 +77,14 @@ unsigned session_takes_passwords(const struct session *s);
  * the log has been told; else RC_OK. For the command before the password. */
 enum rc session_wants_tls(struct session *s) MUST_CHECK;
 
+/* session_ask - in the middle of a command: sends "+ " and the challenge, and
+ * reads the client's answer, of at most limit octets with its line end, within
+ * the time for a login. line as line_read. RC_TOOLONG, RC_SYNTAX: it was no
+ * line of text; anything else: the client is gone, and s->out is broken.
+ * RFC 5034 section 4. */
+enum rc session_ask(struct session *s, const char *challenge, size_t limit,
+    struct line *line) MUST_CHECK;
+
 /* session_can_tls - whether session_secure may be called: TLS is to be had, and
  * it is not on yet. */
 unsigned session_can_tls(const struct session *s);

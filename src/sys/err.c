@@ -16,6 +16,7 @@ rc_name(enum rc rc)
 	    [RC_DELETED] = "deleted",
 	    [RC_DENIED] = "denied",
 	    [RC_PLAINTEXT] = "plaintext",
+	    [RC_CANCELLED] = "cancelled",
 	    [RC_BUSY] = "busy",
 	    [RC_CHANGED] = "changed",
 	    [RC_CORRUPT] = "corrupt",

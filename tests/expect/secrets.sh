@@ -1,14 +1,14 @@
 #!/bin/sh
-# secrets.sh - who may send a password, and where: --plaintext.
-# shellcheck source=tests/lib.sh
-. tests/lib.sh
+# secrets.sh - who may send a password, and where: --plaintext; and by which
+# ways real clients log in: AUTH.
+. tests/expect/lib/real.sh
 
 # Root without a usable --state needs the usual place for the session's empty
 # directory: take it away again when it was not there.
 [ -e /var/lib/in.popd ] ||
 	at_end "rmdir /var/lib/in.popd/.empty /var/lib/in.popd 2>/dev/null"
-mkdir "$tmp/spool" "$tmp/state"
-chmod 711 "$tmp/state"
+mkdir "$tmp/spool" "$tmp/notes"
+chmod 711 "$tmp/notes"
 
 # from ADDRESS RULE...: what a client at that address is told when it begins to
 # log in; "-" is a pipe.
@@ -17,7 +17,7 @@ from() {
 	shift
 	[ "$address" = - ] || export TCPREMOTEIP="$address"
 	printf 'CAPA\r\nUSER anna\r\nQUIT\r\n' |
-		"$popd" -m "$tmp/spool" --state "$tmp/state" "$@" 2>&1
+		"$popd" -m "$tmp/spool" --state "$tmp/notes" "$@" 2>&1
 	unset TCPREMOTEIP
 }
 
@@ -54,7 +54,7 @@ refused - --plaintext never
 
 # Not even when it comes unasked; the log says it once.
 said=$(printf 'USER anna\r\nPASS geheim\r\nUSER anna\r\nQUIT\r\n' |
-	TCPREMOTEIP=192.0.2.1 "$popd" -d -m "$tmp/spool" --state "$tmp/state" \
+	TCPREMOTEIP=192.0.2.1 "$popd" -d -m "$tmp/spool" --state "$tmp/notes" \
 		--plaintext local 2>&1)
 is "$(printf '%s\n' "$said" | grep -c 'event=refused')" 1 "logged once"
 like "$said" 'event=refused tls=no why=plaintext user=- addr=192\.0\.2\.1$' \
@@ -67,4 +67,77 @@ for rule in '' yes Always 'local,' local,x local,10.0.0.1/8 local:10.0.0.0/8 \
 	like "$said" "^in\\.popd: --plaintext takes always, never, or local.*, not $rule\$" \
 		"and why"
 done
+
+need_root "sessions with real clients"
+have python3 || {
+	skip "sessions with real clients" "no python3"
+	finish
+}
+private_places
+make_user
+python3 "$lib/mail.py" "$tmp/fixture"
+fill "$mbox"
+home=$tmp/home
+mkdir "$home"
+chown "$user" "$home"
+
+# serve OPTION...: as inetd does, at $port from now on.
+serve() {
+	free_port
+	background python3 "$lib/inetd.py" "$port" "$popd" "$@"
+	wait_port "$port"
+}
+as_user() {
+	(cd "$home" && HOME=$home timeout 30 setpriv --reuid "$user" \
+		--regid "$user" --clear-groups "$@" 2>&1)
+}
+
+# by_curl NAME OPTION...: lists the maildrop, as $user with $password.
+by_curl() {
+	name=$1
+	shift
+	said=$(as_user curl -vsS -u "$user:$password" "$@" \
+		"pop3://127.0.0.1:$port/")
+	like "$said" '^10 [0-9]+' "curl: $name"
+}
+
+# by_mpop NAME METHOD: how many messages there are.
+by_mpop() {
+	cat >"$home/mpoprc" <<-X
+		account default
+		host 127.0.0.1
+		port $port
+		tls off
+		auth $2
+		user $user
+		password "$password"
+		keep on
+		delivery mbox $home/got
+		uidls_file $home/mpop.$2
+	X
+	chown "$user" "$home/mpoprc" && chmod 600 "$home/mpoprc"
+	said=$(as_user mpop -C "$home/mpoprc" --debug --auth-only)
+	ok $? "mpop: $1" "$said"
+}
+
+serve --plaintext always
+if have curl; then
+	for way in PLAIN LOGIN; do
+		by_curl "AUTH $way" --login-options "AUTH=$way"
+		like "$said" "^> AUTH $way" "and so it is"
+		by_curl "AUTH $way with an initial response" --sasl-ir \
+			--login-options "AUTH=$way"
+		like "$said" "^> AUTH $way [A-Za-z0-9+/=]+" "and so it is"
+	done
+	by_curl "what it thinks best"
+else
+	skip curl "not installed"
+fi
+if have mpop; then
+	for way in plain login user; do
+		by_mpop "auth $way" "$way"
+	done
+else
+	skip mpop "not installed"
+fi
 finish

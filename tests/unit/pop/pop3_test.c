@@ -59,6 +59,8 @@ static const struct {
     {"USER anna", A | N},
     {"PASS geheim", N},
     {"CAPA", A | N | T},
+    {"AUTH", A | N},
+    {"AUTH PLAIN AGFubmEAZ2VoZWlt", A | N},
     {"STAT", T},
     {"LIST", T},
     {"LIST 1", T},
@@ -73,8 +75,7 @@ static const struct {
     {"QUIT", A | N | T},
     /* not ours, or not yet */
     {"APOP anna c4c9334bac560ecc979e58001b3e22fb", 0},
-    {"AUTH", 0},
-    {"AUTH PLAIN", 0},
+    {"AUTH X", 0},
     {"STLS", 0},
     {"UTF8", 0},
     {"LANG", 0},
@@ -643,7 +644,8 @@ static void
 capa_is_the_same_in_every_state(void **state)
 {
 	static const char list[] =
-	    "+OK capability list follows\r\nTOP\r\nUSER\r\nUIDL\r\n"
+	    "+OK capability list follows\r\nTOP\r\nUSER\r\n"
+	    "SASL PLAIN LOGIN\r\nUIDL\r\n"
 	    "RESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\n"
 	    "IMPLEMENTATION in.popd-" POPD_VERSION "\r\n.\r\n";
 	char wanted[2048];
@@ -1043,6 +1045,7 @@ where_tls_is_needed_stls_brings_the_password(void **state)
 	script.config.needs_tls = 1;
 	start_with_tls(&t, &v);
 	assert_int_equal(lists(&t, "USER"), 0);
+	assert_int_equal(lists(&t, "SASL"), 0);
 	assert_int_equal(lists(&t, "STLS"), 1);
 	say(&t, "USER anna\r\nPASS geheim\r\n");
 	assert_string_equal(hear(&t),
@@ -1051,6 +1054,7 @@ where_tls_is_needed_stls_brings_the_password(void **state)
 	say(&t, "STLS\r\n");
 	switch_over(&t, &v);
 	assert_int_equal(lists(&t, "USER"), 1);
+	assert_int_equal(lists(&t, "SASL"), 1);
 	say(&t, "USER anna\r\nPASS geheim\r\n");
 	assert_string_equal(hear(&t), "+OK send PASS\r\n");
 	assert_non_null(strstr(hear(&t), "3 messages"));
