@@ -15,7 +15,9 @@ struct response {
 };
 
 /* get_response - first, if there is one, else what the client answers to the
- * challenge. What is not RC_OK is wiped already. Section 4. */
+ * challenge. What is not RC_OK is wiped already. "=", which is an empty first
+ * response, is no base64; and no mechanism here takes an empty one. RFC 5034
+ * section 4. */
 static enum rc
 get_response(
     struct session *s, char *first, const char *challenge, struct response *r)
@@ -25,8 +27,6 @@ get_response(
 
 	if (first == NULL)
 		rc = session_ask(s, challenge, SASL_LINE_OCTETS, &line);
-	else if (strcmp(first, "=") == 0)
-		first[0] = '\0'; /* a response, and empty */
 	if (rc != RC_OK)
 		return rc;
 	if (first == NULL && strcmp(line.text, "*") == 0)
