@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sysexits.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -37,7 +38,8 @@ enum {
 };
 
 struct options {
-	const char *dialect, *spool, *passwd, *user, *state, *plaintext;
+	const char *dialect, *spool, *passwd, *user, *state, *plaintext,
+	    *secrets;
 	uint64_t idle_s, lock_s, min_uid, supersede_s;
 	unsigned debugging : 1;
 	unsigned strict_lock : 1;
@@ -50,7 +52,8 @@ static const char usage[] =
     "               [-u user] [-t seconds] [--state dir|none]\n"
     "               [--lock-timeout seconds] [--supersede seconds]\n"
     "               [--strict-lock] [--min-uid number] [--tls]\n"
-    "               [--plaintext always|never|local[,network...]]\n"
+    "               [--plaintext always|never|local[,network...]] [--secrets "
+    "file]\n"
     "\n"
     "A POP server for one connection on descriptors 0 and 1, started by "
     "inetd,\n"
@@ -80,6 +83,7 @@ static const char usage[] =
     "                         or local: from this host, and from networks "
     "such\n"
     "                         as in local,192.168.1.0/24,fd00::/8\n"
+    "      --secrets FILE     secrets for devices and APOP: name:label:secret\n"
     "  -h, --help             this text\n"
     "  -V, --version          the version\n"
     "\n"
@@ -99,6 +103,7 @@ static const struct option long_options[] = {
     {"strict-lock", no_argument, NULL, 'L'},
     {"tls", no_argument, NULL, 'T'},
     {"plaintext", required_argument, NULL, 'p'},
+    {"secrets", required_argument, NULL, 'e'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -204,6 +209,9 @@ parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'p':
 			o->plaintext = optarg;
+			break;
+		case 'e':
+			o->secrets = optarg;
 			break;
 		case 'h':
 			printf("%s", usage);
@@ -471,6 +479,32 @@ host_name(char *out, size_t size)
 		memcpy(out, "localhost", sizeof("localhost"));
 }
 
+/* open_secrets - the file of --secrets, and a timestamp that no other greeting
+ * ever has. */
+static void
+open_secrets(const struct options *o, struct secrets *out)
+{
+	char host[HOST_NAME_MAX + 1];
+	uint64_t noise[2];
+	struct stat st;
+
+	out->fd = open(o->secrets, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (out->fd < 0 || fstat(out->fd, &st) != 0)
+		die(o, EX_NOINPUT, "cannot read the secrets in %s: %s",
+		    o->secrets, strerror(errno));
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+	    (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		die(o, EX_NOINPUT,
+		    "the secrets in %s must be nobody's but user %u's: a "
+		    "regular file, chown %u, chmod 600",
+		    o->secrets, (unsigned)geteuid(), (unsigned)geteuid());
+	if (getrandom(noise, sizeof(noise), 0) != (ssize_t)sizeof(noise))
+		die(o, EX_OSERR, "no random numbers: %s", strerror(errno));
+	host_name(host, sizeof(host));
+	snprintf(out->stamp, sizeof(out->stamp), "<%016llx%016llx@%s>",
+	    (unsigned long long)noise[0], (unsigned long long)noise[1], host);
+}
+
 /* run_session - the child: nobody, nowhere, with the client and the broker. */
 static int __attribute__((noinline)) run_session(const struct options *o,
     struct session_config *config, const struct jail *jail, int broker_fd)
@@ -511,6 +545,7 @@ main(int argc, char **argv)
 	    .supersede_s = SUPERSEDE_S};
 	struct broker_config config = {0};
 	struct session_config session = {0};
+	struct secrets secrets;
 	struct starttls starttls;
 	struct jail jail = {.dirfd = -1};
 	unsigned has_starttls;
@@ -533,6 +568,11 @@ main(int argc, char **argv)
 	make_config(&o, &config);
 	session.needs_tls = needs_tls(&o, peer) & 1;
 	config.peer = peer;
+	if (o.secrets != NULL) {
+		open_secrets(&o, &secrets);
+		config.policy.secrets = &secrets;
+		session.stamp = secrets.stamp;
+	}
 	config.tls = session.tls;
 	if (geteuid() == 0)
 		make_jail(&o, config.state_dirfd, &jail);

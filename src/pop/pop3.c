@@ -1,6 +1,6 @@
 /* pop3 - RFC 1939, with CAPA (RFC 2449), response codes (RFC 2449 section 8,
- * RFC 3206), AUTH (RFC 5034), STLS (RFC 2595) and LAST (RFC 1460). Knows the
- * verbs and what they answer; not where mail lies, nor who may read it.
+ * RFC 3206), APOP, AUTH (RFC 5034), STLS (RFC 2595) and LAST (RFC 1460). Knows
+ * the verbs and what they answer; not where mail lies, nor who may read it.
  *
  *                 greeting
  *                    |
@@ -9,9 +9,9 @@
  *      |                           |       STLS: the same, and TLS
  *      v                           |
  *     NAMED --- PASS, refused -----+       third refusal: close
- *      |        AUTH, likewise (and from AUTHORIZATION)
  *      |
- *      +------ PASS or AUTH, good, maildrop locked, scanned, unlocked
+ *      +------ PASS, or APOP or AUTH from either state, good, maildrop locked,
+ * scanned, unlocked
  *                    |
  *                    v
  *              TRANSACTION   STAT LIST RETR DELE NOOP RSET TOP UIDL LAST
@@ -29,11 +29,16 @@
 
 enum { NAMED = ST_NAMED, TRANSACTION = ST_LOGGED_IN };
 
+/* With a timestamp where there are secrets for APOP, and only there: clients
+ * take one for an offer. Section 7. */
 static enum rc
 greet(struct session *s)
 {
-	return reply_line(
-	    &s->out, "+OK POP3 %s in.popd ready", s->config->host);
+	const char *stamp = s->config->stamp;
+
+	return reply_line(&s->out, "+OK POP3 %s in.popd ready%s%s",
+	    s->config->host, stamp != NULL ? " " : "",
+	    stamp != NULL ? stamp : "");
 }
 
 /* enter - what follows a login, which went so. Section 4. A maildrop that
@@ -62,6 +67,17 @@ static enum rc
 pass(struct session *s, const struct args *a)
 {
 	return enter(s, session_login(s, s->user, a->text));
+}
+
+/* APOP name digest. Section 7. */
+static enum rc
+apop(struct session *s, const struct args *a)
+{
+	if (s->config->stamp == NULL)
+		return RC_UNKNOWN;
+	if (a->secret == NULL)
+		return RC_SYNTAX;
+	return enter(s, session_apop(s, a->text, a->secret));
 }
 
 /* AUTH [mechanism [initial-response]]. RFC 5034 section 4. Alone it lists the
@@ -472,7 +488,8 @@ refuse(struct session *s, const struct command *c, enum rc why)
 static const struct command commands[] = {
   { "USER", ST_AUTHORIZATION | NAMED, args_name,        command_user, NAMED,       ST_AUTHORIZATION, "USER name" },
   { "PASS", NAMED,                    args_secret,      pass,         TRANSACTION, ST_AUTHORIZATION, "PASS secret" },
-  { "AUTH", ST_AUTHORIZATION | NAMED, args_words,       auth,         ST_SAME,     ST_AUTHORIZATION, "AUTH [mechanism [initial-response]]" },
+  { "APOP", ST_AUTHORIZATION | NAMED, args_words,       apop,         TRANSACTION, ST_SAME,          "APOP name digest" },
+  { "AUTH", ST_AUTHORIZATION | NAMED, args_words,       auth,         ST_SAME,     ST_SAME,          "AUTH [mechanism [initial-response]]" },
   { "CAPA", ST_AUTHORIZATION | NAMED | TRANSACTION,
                                       args_none,        capa,         ST_SAME,     ST_SAME,          "CAPA" },
   { "STLS", ST_AUTHORIZATION | NAMED, args_none,        stls,         ST_AUTHORIZATION, ST_SAME,     "STLS" },

@@ -77,6 +77,7 @@ plain(struct session *s, char *first)
 static enum rc
 login(struct session *s, char *first)
 {
+	char user[SESSION_USER_OCTETS];
 	struct response r;
 	enum rc rc = get_response(s, first, "VXNlcm5hbWU6", &r); /* Username: */
 
@@ -84,12 +85,11 @@ login(struct session *s, char *first)
 		return rc;
 	if (!is_word(r.text, r.n))
 		return RC_SYNTAX;
-	memcpy(s->user, r.text, r.n + 1); /* the next line takes its place */
+	memcpy(user, r.text, r.n + 1); /* the next line takes its place */
 	rc = get_response(s, NULL, "UGFzc3dvcmQ6", &r); /* Password: */
 	if (rc != RC_OK)
 		return rc;
-	rc = is_word(r.text, r.n) ? session_login(s, s->user, r.text)
-				  : RC_SYNTAX;
+	rc = is_word(r.text, r.n) ? session_login(s, user, r.text) : RC_SYNTAX;
 	explicit_bzero(r.text, r.room);
 	return rc;
 }

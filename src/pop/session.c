@@ -13,17 +13,10 @@
 
 enum { BLOCK_OCTETS = 32768 };
 
-enum rc
-session_login(struct session *s, const char *user, char *secret)
+/* hear_verdict - what follows from the broker's. */
+static enum rc
+hear_verdict(struct session *s, enum rc rc)
 {
-	size_t n = strlen(user);
-	enum rc rc = RC_TOOLONG;
-
-	if (n < sizeof(s->user)) {
-		memmove(s->user, user, n + 1);
-		rc = client_authenticate(s->config->broker_fd, user, secret);
-	}
-	explicit_bzero(secret, strlen(secret));
 	if (rc == RC_OK) {
 		s->logged_in = 1;
 		s->refused = 0; /* what is denied from now on is no login */
@@ -34,6 +27,21 @@ session_login(struct session *s, const char *user, char *secret)
 		s->why = rc == RC_DENIED ? "refused" : rc_name(rc);
 	}
 	return rc;
+}
+
+enum rc
+session_login(struct session *s, const char *user, char *secret)
+{
+	enum rc rc = client_authenticate(s->config->broker_fd, user, secret);
+
+	explicit_bzero(secret, strlen(secret));
+	return hear_verdict(s, rc);
+}
+
+enum rc
+session_apop(struct session *s, const char *user, const char *digest)
+{
+	return hear_verdict(s, client_apop(s->config->broker_fd, user, digest));
 }
 
 unsigned
@@ -245,7 +253,8 @@ debug(const struct session *s, char who, const char *text)
 		return;
 	if (who == 'C' && (strncasecmp(text, "PASS", 4) == 0 ||
 			      strncasecmp(text, "HELO", 4) == 0 ||
-			      strncasecmp(text, "AUTH", 4) == 0)) {
+			      strncasecmp(text, "AUTH", 4) == 0 ||
+			      strncasecmp(text, "APOP", 4) == 0)) {
 		mask = shown > 4 ? " ****" : "";
 		shown = 4;
 	}

@@ -31,6 +31,7 @@ struct session_config {
 	unsigned needs_tls : 1; /* no password before it is */
 	const struct starttls *starttls; /* how it becomes TLS, or NULL */
 	const char *host;                /* our name, printable */
+	const char *stamp;               /* the greeting's, for APOP, or NULL */
 };
 
 struct session {
@@ -68,6 +69,10 @@ int session_run(struct session *s, const struct session_config *config);
  * name can be; otherwise as client_authenticate. */
 enum rc session_login(
     struct session *s, const char *user, char *secret) MUST_CHECK;
+
+/* session_apop - the same with the digest of a secret and the timestamp. */
+enum rc session_apop(
+    struct session *s, const char *user, const char *digest) MUST_CHECK;
 
 /* session_takes_passwords - whether one may come over the connection as it is:
  * it is TLS, or need not be. RFC 2595 section 2.1. */

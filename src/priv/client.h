@@ -17,6 +17,11 @@
 enum rc client_authenticate(
     int broker_fd, const char *user, const char *secret) MUST_CHECK;
 
+/* client_apop - the same with the digest of a secret and the greeting's
+ * timestamp, which the broker knows. RFC 1939 section 7, APOP. */
+enum rc client_apop(
+    int broker_fd, const char *user, const char *digest) MUST_CHECK;
+
 /* opened - a mailbox as the broker hands it over. */
 struct opened {
 	int mbox_fd;        /* -1: absent, which is empty */

@@ -28,6 +28,8 @@ enum msg_type {
 	MSG_LEAVE = MSG_LOG + 2, /* from the broker: another session wants the
 				  * mailbox; no answer */
 	MSG_TLS = MSG_LEAVE + 2, /* the connection is TLS now; no answer */
+	MSG_APOP = MSG_TLS + 2,  /* user, digest -> rc, errno */
+	MSG_APOP_ANS,
 	MSG_END
 };
 

@@ -164,3 +164,8 @@ for text in '' AA== AAA= AAAA dGVzdAB0ZXN0AHRlc3Q= dGVzdA== =AAA AAA=BBB \
 	AGFubmEAZ2VoZWlt 'AAA ' Zh== A===; do
 	printf '%s' "$text" | seed base64
 done
+
+# secrets: a name, a claim, then a file.
+printf 'anna\none\nanna:phone:one\nbea:x:two\n#anna:x:one\n' | seed secrets
+printf 'anna\n\nanna:phone:\nanna::one\nanna:\nanna\n' | seed secrets
+printf 'a\nx:y\na:b:x:y' | seed secrets

@@ -50,6 +50,7 @@ static struct {
 	long fault_call; /* a system call that fails in the broker; 0: none */
 	int fault_why;
 	int passwd_fd, spool_fd, state_fd;
+	const struct secrets *secrets;
 	int log_fd; /* what all of them wrote for the log, and to descriptor 2
 		     */
 	gid_t spool_gid;
@@ -264,13 +265,16 @@ static inline void __attribute__((noreturn)) house_serve(int client)
 	    .supersede_s = house.supersede_s,
 	    .tls = house.tls & 1,
 	    .needs_tls = house.needs_tls & 1,
+	    .stamp = house.secrets != NULL ? house.secrets->stamp : NULL,
 	    .host = "test.example"};
 	struct broker_config b = {.spool_dir = house.spool,
 	    .spool_dirfd = house.spool_fd,
 	    .spool_gid = house.spool_gid,
 	    .state_dir = "state",
 	    .state_dirfd = house.state_fd,
-	    .policy = {.min_uid = 1, .passwd_fd = house.passwd_fd},
+	    .policy = {.min_uid = 1,
+		.passwd_fd = house.passwd_fd,
+		.secrets = house.secrets},
 	    .lock_timeout_s = house.lock_s,
 	    .strict_lock = house.strict_lock & 1,
 	    .peer = "test"};

@@ -99,7 +99,7 @@ there_is_one_login_in_a_session(void **state)
 		    "-ERR not after a login\r\n+OK 3 72\r\n");
 }
 
-/* Section 4: -ERR, and everything is as before; but a USER is forgotten. */
+/* Section 4: -ERR, and everything is as before; a USER, too. */
 static void
 a_star_cancels(void **state)
 {
@@ -113,7 +113,11 @@ a_star_cancels(void **state)
 	    "+OK send PASS\r\n" WELCOME);
 	assert_string_equal(
 	    said("USER anna\r\nAUTH PLAIN\r\n*\r\nPASS falsch\r\n"),
-	    "+OK send PASS\r\n+ \r\n" CANCELLED "-ERR send USER first\r\n");
+	    "+OK send PASS\r\n+ \r\n" CANCELLED DENIED);
+	assert_string_equal(
+	    said("USER anna\r\nAUTH LOGIN YmVh\r\n*\r\n"
+		 "AUTH PLAIN AGJlYQBnZWhlaW0=\r\nPASS geheim\r\n"),
+	    "+OK send PASS\r\n" PASSWORD CANCELLED DENIED WELCOME);
 }
 
 /* What is not base64 to the letter is refused, and so is what is no message of
