@@ -230,7 +230,7 @@ static void
 lines_have_their_limits(void **state)
 {
 	unsigned char octets[3 * SESSION_USER_OCTETS + 3];
-	char text[4 * SESSION_USER_OCTETS + 512], b64[2 * sizeof(octets)];
+	char b64[2 * sizeof(octets)], text[sizeof(b64) + 64];
 	const size_t most = SESSION_USER_OCTETS - 1;
 
 	(void)state;
