@@ -207,6 +207,43 @@ else
 	skip mpop "not installed"
 fi
 
+# ---- where TLS is needed, STLS and pop3s bring the password
+certificate() {
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+		-keyout "$tmp/key.pem" -out "$tmp/cert.pem" -days 2 \
+		-subj /CN=localhost -addext subjectAltName=IP:127.0.0.1
+}
+if have curl openssl && [ -x "$B/in.popd-tls" ] && certificate 2>"$tmp/said"; then
+	# tls OPTION...: as serve, behind in.popd-tls.
+	tls() {
+		free_port
+		background python3 "$lib/inetd.py" "$port" "$B/in.popd-tls" \
+			--cert "$tmp/cert.pem" --key "$tmp/key.pem" "$@" \
+			--plaintext never
+		wait_port "$port"
+	}
+	tls --starttls -- "$popd"
+	said=$(as_user curl -vsS -u "$user:$password" "pop3://127.0.0.1:$port/")
+	ok $((! $?)) "curl: not without STLS"
+	printf '%s\n' "$said" | grep -qE '^< (USER|SASL)'
+	is $? 1 "which is offered nothing"
+	said=$(printf 'USER %s\r\nQUIT\r\n' "$user" |
+		timeout 20 python3 -c 'import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20)
+s.sendall(sys.stdin.buffer.read())
+while part := s.recv(4096): sys.stdout.write(part.decode())' "$port")
+	like "$said" '^-ERR \[AUTH\] no password without TLS; send STLS first' \
+		"and told so"
+	by_curl "AUTH PLAIN through STLS" --ssl-reqd -k
+	like "$said" '^< SASL PLAIN LOGIN' "which is offered then"
+	tls -- "$popd"
+	said=$(as_user curl -vsSk --no-alpn -u "$user:$password" \
+		"pop3s://127.0.0.1:$port/")
+	like "$said" '^10 [0-9]+' "curl: through pop3s"
+else
+	skip "STLS and pop3s" "no curl, openssl or in.popd-tls"
+fi
+
 # ---- with secrets of devices; the password of the shell is as good as before
 own=$password
 devices=$tmp/devices/secrets
