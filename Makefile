@@ -149,7 +149,8 @@ install: all
 ifeq ($(TLS),yes)
 	install -m 755 $B/in.popd-tls $(DESTDIR)$(SBINDIR)/in.popd-tls
 endif
-	install -m 644 docs/in.popd.8 docs/in.popd-tls.8 \
+	install -m 755 src/in.popd-secret.sh $(DESTDIR)$(SBINDIR)/in.popd-secret
+	install -m 644 docs/in.popd.8 docs/in.popd-tls.8 docs/in.popd-secret.8 \
 		$(DESTDIR)$(MANDIR)/man8
 	install -m 644 $(SAMPLES) $(DESTDIR)$(DOCDIR)
 	install -m 644 xinetd.d/* $(DESTDIR)$(DOCDIR)/xinetd.d
@@ -162,6 +163,8 @@ endif
 # What users have below $(STATEDIR) stays: it is theirs.
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/in.popd $(DESTDIR)$(SBINDIR)/in.popd-tls \
+		$(DESTDIR)$(SBINDIR)/in.popd-secret \
+		$(DESTDIR)$(MANDIR)/man8/in.popd-secret.8 \
 		$(DESTDIR)$(MANDIR)/man8/in.popd.8 \
 		$(DESTDIR)$(MANDIR)/man8/in.popd-tls.8
 	rm -rf $(DESTDIR)$(DOCDIR)

@@ -8,6 +8,7 @@
 #include "selftest.h"
 #include "sys/file.h"
 #include "sys/log.h"
+#include "sys/net.h"
 #include "sys/num.h"
 #include "sys/sandbox.h"
 #include <errno.h>
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sysexits.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -38,6 +40,7 @@ enum {
 
 struct options {
 	const char *dialect, *spool, *passwd, *user, *state, *root;
+	const char *plaintext, *secrets;
 	uint64_t idle_s, lock_s, min_uid, supersede_s;
 	unsigned debugging : 1;
 	unsigned strict_lock : 1;
@@ -51,6 +54,8 @@ static const char usage[] =
     "               [-u user] [-t seconds] [--state dir|none]\n"
     "               [--lock-timeout seconds] [--supersede seconds]\n"
     "               [--strict-lock] [--min-uid number] [--tls]\n"
+    "               [--plaintext always|never|local[,network...]] [--secrets "
+    "file]\n"
     "       in.popd --selftest [--root dir] [-m spooldir] [-u user]\n"
     "               [--state dir|none]\n"
     "\n"
@@ -77,6 +82,12 @@ static const char usage[] =
     "      --tls              the connection is TLS: a program before this "
     "one\n"
     "                         ends it\n"
+    "      --plaintext WHEN   passwords without TLS: always (the default), "
+    "never,\n"
+    "                         or local: from this host, and from networks "
+    "such\n"
+    "                         as in local,192.168.1.0/24,fd00::/8\n"
+    "      --secrets FILE     secrets for devices and APOP: name:label:secret\n"
     "      --selftest         look at this host, say what is wrong with it "
     "and\n"
     "                         how to mend it; serve nobody\n"
@@ -99,6 +110,8 @@ static const struct option long_options[] = {
     {"supersede", required_argument, NULL, 'S'},
     {"strict-lock", no_argument, NULL, 'L'},
     {"tls", no_argument, NULL, 'T'},
+    {"plaintext", required_argument, NULL, 'p'},
+    {"secrets", required_argument, NULL, 'e'},
     {"selftest", no_argument, NULL, 'X'},
     {"root", required_argument, NULL, 'R'},
     {"help", no_argument, NULL, 'h'},
@@ -205,6 +218,12 @@ parse_options(int argc, char **argv, struct options *o)
 		case 'T':
 			o->tls = 1;
 			break;
+		case 'p':
+			o->plaintext = optarg;
+			break;
+		case 'e':
+			o->secrets = optarg;
+			break;
 		case 'X':
 			o->selftest = 1;
 			break;
@@ -256,6 +275,31 @@ pick_dialect(const struct options *o, const char *program)
 			    o->dialect);
 	}
 	return d;
+}
+
+/* needs_tls - whether a client at peer must have TLS before it sends a
+ * password. */
+static unsigned
+needs_tls(const struct options *o, const char *peer)
+{
+	static const char here[] = "127.0.0.0/8,::1";
+	enum rc listed = RC_NOSUCH;
+
+	if (o->plaintext == NULL || strcmp(o->plaintext, "always") == 0)
+		return 0;
+	if (strcmp(o->plaintext, "never") == 0)
+		return 1;
+	if (strncmp(o->plaintext, "local,", 6) == 0)
+		listed = net_within(o->plaintext + 6, peer);
+	else if (strcmp(o->plaintext, "local") != 0)
+		listed = RC_SYNTAX;
+	if (listed == RC_SYNTAX)
+		die(o, EX_USAGE,
+		    "--plaintext takes always, never, or local with networks "
+		    "as in local,192.168.1.0/24,fd00::/8, not %s",
+		    o->plaintext);
+	return listed != RC_OK && strcmp(peer, "local") != 0 &&
+	       net_within(here, peer) != RC_OK;
 }
 
 /* tidy_descriptors - 0, 1 and 2 are open, and what starttls_take finds; nothing
@@ -469,6 +513,32 @@ look_at_host(const struct options *o)
 	return selftest_run(&t);
 }
 
+/* open_secrets - the file of --secrets, and a timestamp that no other greeting
+ * ever has. */
+static void
+open_secrets(const struct options *o, struct secrets *out)
+{
+	char host[HOST_NAME_MAX + 1];
+	uint64_t noise[2];
+	struct stat st;
+
+	out->fd = open(o->secrets, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (out->fd < 0 || fstat(out->fd, &st) != 0)
+		die(o, EX_NOINPUT, "cannot read the secrets in %s: %s",
+		    o->secrets, strerror(errno));
+	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() ||
+	    (st.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+		die(o, EX_NOINPUT,
+		    "the secrets in %s must be nobody's but user %u's: a "
+		    "regular file, chown %u, chmod 600",
+		    o->secrets, (unsigned)geteuid(), (unsigned)geteuid());
+	if (getrandom(noise, sizeof(noise), 0) != (ssize_t)sizeof(noise))
+		die(o, EX_OSERR, "no random numbers: %s", strerror(errno));
+	host_name(host, sizeof(host));
+	snprintf(out->stamp, sizeof(out->stamp), "<%016llx%016llx@%s>",
+	    (unsigned long long)noise[0], (unsigned long long)noise[1], host);
+}
+
 /* run_session - the child: nobody, nowhere, with the client and the broker. */
 static int __attribute__((noinline)) run_session(const struct options *o,
     struct session_config *config, const struct jail *jail, int broker_fd)
@@ -509,6 +579,7 @@ main(int argc, char **argv)
 	    .supersede_s = SUPERSEDE_S};
 	struct broker_config config = {0};
 	struct session_config session = {0};
+	struct secrets secrets;
 	struct starttls starttls;
 	struct jail jail = {.dirfd = -1};
 	unsigned has_starttls;
@@ -531,7 +602,13 @@ main(int argc, char **argv)
 	if (o.state == NULL)
 		o.state = state_path();
 	make_config(&o, &config);
+	session.needs_tls = needs_tls(&o, peer) & 1;
 	config.peer = peer;
+	if (o.secrets != NULL) {
+		open_secrets(&o, &secrets);
+		config.policy.secrets = &secrets;
+		session.stamp = secrets.stamp;
+	}
 	config.tls = session.tls;
 	config.dialect = session.dialect != NULL ? session.dialect->name : NULL;
 	if (geteuid() == 0)

@@ -28,9 +28,8 @@ auth_name_is_safe(const char *user)
 	return 1;
 }
 
-/* same_text - compares without telling by time where they differ. */
-static unsigned
-same_text(const char *a, const char *b)
+unsigned
+auth_same_text(const char *a, const char *b)
 {
 	size_t n = strlen(a);
 	unsigned differ = 0;
@@ -67,7 +66,7 @@ hashes_to(const char *password, const char *hash, unsigned *out)
 	if (data == MAP_FAILED)
 		return RC_NOMEM;
 	made = crypt_rn(password, hash, data, sizeof(*data));
-	*out = made != NULL && made[0] != '*' && same_text(hash, made);
+	*out = made != NULL && made[0] != '*' && auth_same_text(hash, made);
 	explicit_bzero(data, sizeof(*data));
 	munmap(data, sizeof(*data));
 	return RC_OK;
@@ -127,37 +126,85 @@ find(const struct auth_policy *p, const char *user, struct entry *e,
 	return rc;
 }
 
+/* admitted - the entry of a user who may log in; otherwise RC_DENIED or RC_IO,
+ * and *why. out->name is the account's, "" when there is none. */
+static enum rc
+admitted(const struct auth_policy *p, const char *user, struct entry *e,
+    struct account *out, const char **why)
+{
+	enum rc rc = find(p, user, e, why);
+
+	out->name[0] = '\0';
+	if (rc == RC_IO)
+		*why = "databases-unreadable";
+	if (rc == RC_OK) {
+		memcpy(out->name, e->who.name, sizeof(out->name));
+		*why = refusal(p, e);
+	}
+	return rc == RC_IO || *why == NULL ? rc : RC_DENIED;
+}
+
+/* known - what the devices' secrets say of the claim; RC_NOSUCH without any. */
+static enum rc
+known(const struct auth_policy *p, const char *user, const char *claim,
+    unsigned digest)
+{
+	return p->secrets != NULL
+		   ? secrets_know(p->secrets, user, claim, digest)
+		   : RC_NOSUCH;
+}
+
 enum rc
 auth_password(const struct auth_policy *p, const char *user,
     const char *password, struct account *out, const char **why)
 {
 	struct entry e;
 	unsigned same = 0;
-	enum rc rc = find(p, user, &e, why);
+	enum rc rc = admitted(p, user, &e, out, why);
+	enum rc device = known(p, user, password, 0);
 
-	out->name[0] = '\0';
-	if (rc == RC_OK) {
-		memcpy(out->name, e.who.name, sizeof(out->name));
-		*why = refusal(p, &e);
-		if (*why == NULL && password[0] == '\0')
-			*why = "empty-password";
-	} else if (rc == RC_IO) {
-		*why = "databases-unreadable";
-		goto out;
+	if (rc == RC_OK && password[0] == '\0') {
+		*why = "empty-password";
+		rc = RC_DENIED;
 	}
-	if (rc != RC_OK || *why != NULL) {
+	if (rc == RC_IO)
+		goto out;
+	if (rc != RC_OK) {
 		rc = waste_a_hash(password, e.hash);
 		if (rc == RC_OK)
 			rc = RC_DENIED;
 		goto out;
 	}
-	rc = hashes_to(password, e.hash, &same);
+	if (device == RC_OK)
+		same = 1;
+	else
+		rc = hashes_to(password, e.hash, &same);
 	*why = "bad-password";
 	if (rc == RC_OK && !same)
 		rc = RC_DENIED;
 	if (rc == RC_OK)
 		*out = e.who;
 out:
+	explicit_bzero(&e, sizeof(e));
+	return rc;
+}
+
+enum rc
+auth_apop(const struct auth_policy *p, const char *user, const char *digest,
+    struct account *out, const char **why)
+{
+	struct entry e;
+	enum rc rc = admitted(p, user, &e, out, why);
+	enum rc device = known(p, user, digest, 1);
+
+	if (rc == RC_OK && device != RC_OK) {
+		*why = device == RC_DENIED   ? "bad-digest"
+		       : device == RC_NOSUCH ? "no-secret"
+					     : "databases-unreadable";
+		rc = device == RC_IO ? RC_IO : RC_DENIED;
+	}
+	if (rc == RC_OK)
+		*out = e.who;
 	explicit_bzero(&e, sizeof(e));
 	return rc;
 }

@@ -31,6 +31,12 @@ enum rc passwd_file_find(
 enum rc passwd_line_find(
     int fd, const char *user, char out[PASSWD_LINE_OCTETS + 1]) MUST_CHECK;
 
+/* passwd_lines - gives each every line of user in the file behind fd, from
+ * behind the ":" behind the name, to write to; not lines longer than
+ * PASSWD_LINE_OCTETS. RC_IO with errno. */
+enum rc passwd_lines(int fd, const char *user,
+    void (*each)(void *how, char *rest), void *how) MUST_CHECK;
+
 /* entry_set - fills in out->who; RC_TOOLONG: name or home does not fit. */
 enum rc entry_set(struct entry *out, const char *name, uid_t uid, gid_t gid,
     const char *home) MUST_CHECK;

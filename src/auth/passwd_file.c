@@ -144,6 +144,25 @@ passwd_line_find(int fd, const char *user, char out[PASSWD_LINE_OCTETS + 1])
 }
 
 enum rc
+passwd_lines(
+    int fd, const char *user, void (*each)(void *how, char *rest), void *how)
+{
+	size_t n = strlen(user);
+	struct reader r;
+	char *line;
+	enum rc rc;
+
+	begin(&r, fd);
+	while ((rc = next_line(&r, &line)) == RC_OK) {
+		if (line[0] != '#' && strncmp(line, user, n) == 0 &&
+		    line[n] == ':')
+			each(how, line + n + 1);
+	}
+	explicit_bzero(&r, sizeof(r));
+	return rc == RC_EOF ? RC_OK : rc;
+}
+
+enum rc
 passwd_file_find(int fd, const char *user, struct entry *out)
 {
 	struct reader r;

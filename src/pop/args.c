@@ -137,6 +137,14 @@ args_user_secret(char *rest, struct args *out)
 }
 
 enum rc
+args_words(char *rest, struct args *out)
+{
+	out->text = next_word(&rest);
+	out->secret = next_word(&rest);
+	return is_done(rest);
+}
+
+enum rc
 args_mailbox(char *rest, struct args *out)
 {
 	out->text = rest + strspn(rest, " ");

@@ -14,7 +14,7 @@ struct args {
 	uint32_t lines;
 	unsigned has_msgno : 1;
 	char *text;   /* a name, mailbox or secret, within the line */
-	char *secret; /* behind a name on the same line */
+	char *secret; /* behind a name on the same line, or NULL */
 };
 
 /* Each returns RC_OK with its part of out filled in, or RC_SYNTAX. A number too
@@ -27,6 +27,9 @@ struct args {
  * args_mailbox: everything behind the blanks, not empty, quoting and all. */
 enum rc args_user_secret(char *rest, struct args *out) MUST_CHECK;
 enum rc args_mailbox(char *rest, struct args *out) MUST_CHECK;
+/* args_words: up to two words, the second one as the secret; NULL for one that
+ * is not there. */
+enum rc args_words(char *rest, struct args *out) MUST_CHECK;
 enum rc args_none(char *rest, struct args *out) MUST_CHECK;
 enum rc args_msgno(char *rest, struct args *out) MUST_CHECK;
 enum rc args_opt_msgno(char *rest, struct args *out) MUST_CHECK;

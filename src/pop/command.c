@@ -52,7 +52,10 @@ enum rc
 command_user(struct session *s, const struct args *a)
 {
 	size_t n = strlen(a->text);
+	enum rc rc = session_wants_tls(s);
 
+	if (rc != RC_OK)
+		return rc;
 	if (n >= sizeof(s->user))
 		return RC_SYNTAX;
 	memcpy(s->user, a->text, n + 1);

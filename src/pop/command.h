@@ -32,7 +32,7 @@ enum rc command_run(struct session *s, struct line *line) MUST_CHECK;
 
 /* command_user - USER, a handler: keeps the name for PASS. Every name is
  * welcome until it is known whose it is: RFC 1939 section 13. RC_SYNTAX: no
- * name is that long. */
+ * name is that long; RC_PLAINTEXT: what would follow is a password. */
 enum rc command_user(struct session *s, const struct args *a) MUST_CHECK;
 
 #endif

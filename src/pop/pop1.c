@@ -170,6 +170,8 @@ refuse(struct session *s, const struct command *c, enum rc why)
 			    "-ERR the mailbox is read-only, nothing was "
 			    "deleted");
 		return reply_line(out, "-ERR no such mailbox for you");
+	case RC_PLAINTEXT:
+		return reply_line(out, "-ERR no password without TLS");
 	case RC_NOSUCH:
 	case RC_CORRUPT:
 		return reply_line(out, "-ERR no such mailbox for you");

@@ -43,8 +43,10 @@ count(struct session *s)
 static enum rc
 helo(struct session *s, const struct args *a)
 {
-	enum rc rc = session_login(s, a->text, a->secret);
+	enum rc rc = session_wants_tls(s);
 
+	if (rc == RC_OK)
+		rc = session_login(s, a->text, a->secret);
 	if (rc == RC_OK)
 		rc = session_open(s, "");
 	return rc == RC_OK ? count(s) : rc;
@@ -212,6 +214,8 @@ refuse(struct session *s, const struct command *c, enum rc why)
 			     ? "- the mailbox cannot be used; the server's log "
 			       "says why"
 			     : "- invalid user name or password");
+	case RC_PLAINTEXT:
+		return reply_line(out, "- no password without TLS");
 	case RC_BUSY:
 		return reply_line(out, "- [IN-USE] the mailbox is in use, %s",
 		    session_in_use(s, in_use));

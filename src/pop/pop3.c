@@ -1,6 +1,6 @@
 /* pop3 - RFC 1939, with CAPA (RFC 2449), response codes (RFC 2449 section 8,
- * RFC 3206), STLS (RFC 2595) and LAST (RFC 1460). Knows the verbs and what they
- * answer; not where mail lies, nor who may read it.
+ * RFC 3206), APOP, AUTH (RFC 5034), STLS (RFC 2595) and LAST (RFC 1460). Knows
+ * the verbs and what they answer; not where mail lies, nor who may read it.
  *
  *                 greeting
  *                    |
@@ -10,7 +10,8 @@
  *      v                           |
  *     NAMED --- PASS, refused -----+       third refusal: close
  *      |
- *      +------ PASS, good, maildrop locked, scanned, unlocked
+ *      +------ PASS, or APOP or AUTH from either state, good, maildrop locked,
+ * scanned, unlocked
  *                    |
  *                    v
  *              TRANSACTION   STAT LIST RETR DELE NOOP RSET TOP UIDL LAST
@@ -21,24 +22,31 @@
  *                        nothing is removed (section 6)
  */
 #include "pop/dialect.h"
+#include "pop/sasl.h"
 #include "sys/num.h"
+#include <stdio.h>
 #include <string.h>
 
 enum { NAMED = ST_NAMED, TRANSACTION = ST_LOGGED_IN };
 
+/* With a timestamp where there are secrets for APOP, and only there: clients
+ * take one for an offer. Section 7. */
 static enum rc
 greet(struct session *s)
 {
-	return reply_line(
-	    &s->out, "+OK POP3 %s in.popd ready", s->config->host);
+	const char *stamp = s->config->stamp;
+
+	return reply_line(&s->out, "+OK POP3 %s in.popd ready%s%s",
+	    s->config->host, stamp != NULL ? " " : "",
+	    stamp != NULL ? stamp : "");
 }
 
-/* PASS secret. Section 7, and section 4 for what follows. A maildrop that
+/* enter - what follows a login, which went so. Section 4. A maildrop that
  * cannot be opened ends the session: the broker is that user for good. */
 static enum rc
-pass(struct session *s, const struct args *a)
+enter(struct session *s, enum rc login)
 {
-	enum rc rc = session_login(s, s->user, a->text);
+	enum rc rc = login;
 
 	if (rc != RC_OK)
 		return rc;
@@ -54,21 +62,66 @@ pass(struct session *s, const struct args *a)
 	    (unsigned long long)s->drop.left_octets);
 }
 
+/* PASS secret. Section 7. */
+static enum rc
+pass(struct session *s, const struct args *a)
+{
+	return enter(s, session_login(s, s->user, a->text));
+}
+
+/* APOP name digest. Section 7. */
+static enum rc
+apop(struct session *s, const struct args *a)
+{
+	if (s->config->stamp == NULL)
+		return RC_UNKNOWN;
+	if (a->secret == NULL)
+		return RC_SYNTAX;
+	return enter(s, session_apop(s, a->text, a->secret));
+}
+
+/* AUTH [mechanism [initial-response]]. RFC 5034 section 4. Alone it lists the
+ * mechanisms, as no RFC has it and old clients do. */
+static enum rc
+auth(struct session *s, const struct args *a)
+{
+	const char *names = sasl_names(s);
+	enum rc rc;
+
+	if (a->text != NULL) {
+		rc = enter(s, sasl_login(s, a->text, a->secret));
+		if (rc == RC_OK)
+			s->state = TRANSACTION;
+		return rc;
+	}
+	rc = reply_line(&s->out, "+OK mechanisms follow");
+	for (; *names != '\0' && rc == RC_OK; names += strspn(names, " ")) {
+		size_t n = strcspn(names, " ");
+
+		rc = reply_listed(&s->out, names, n);
+		names += n;
+	}
+	return rc == RC_OK ? reply_end_multiline(&s->out) : rc;
+}
+
 /* CAPA. RFC 2449 section 5; what is listed is true in both states, but STLS,
- * which comes and goes. */
+ * which comes and goes, and what STLS lets come. */
 static enum rc
 capa(struct session *s, const struct args *a)
 {
-	static const char *const lines[] = {"TOP", "USER", "UIDL", "RESP-CODES",
+	char sasl[64];
+	const char *const lines[] = {
+	    session_can_tls(s) && !s->logged_in ? "STLS" : NULL, "TOP",
+	    session_takes_passwords(s) ? "USER" : NULL,
+	    *sasl_names(s) != '\0' ? sasl : NULL, "UIDL", "RESP-CODES",
 	    "AUTH-RESP-CODE", "PIPELINING", "EXPIRE NEVER",
 	    ("IMPLEMENTATION in.popd-" POPD_VERSION)};
 	enum rc rc = reply_line(&s->out, "+OK capability list follows");
 
 	(void)a;
-	if (rc == RC_OK && session_can_tls(s) && !s->logged_in)
-		rc = reply_line(&s->out, "STLS");
+	snprintf(sasl, sizeof(sasl), "SASL %s", sasl_names(s));
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-		if (rc == RC_OK)
+		if (rc == RC_OK && lines[i] != NULL)
 			rc = reply_line(&s->out, "%s", lines[i]);
 	}
 	return rc == RC_OK ? reply_end_multiline(&s->out) : rc;
@@ -366,6 +419,7 @@ refuse(struct session *s, const struct command *c, enum rc why)
 	struct reply *out = &s->out;
 	char in_use[SESSION_IN_USE_OCTETS];
 	unsigned in_update = c != NULL && c->run == quit;
+	unsigned in_auth = c != NULL && c->run == auth;
 
 	s->errors++;
 	switch (why) {
@@ -373,13 +427,22 @@ refuse(struct session *s, const struct command *c, enum rc why)
 		return reply_line(out, "-ERR unknown command");
 	case RC_STATE:
 		return reply_line(out, "-ERR %s", wrong_state(s, c));
+	case RC_CANCELLED:
+		return reply_line(out, "-ERR cancelled, as you wish");
 	case RC_SYNTAX:
+		if (in_auth)
+			return reply_line(out,
+			    "-ERR that is not base64, or not what AUTH or the "
+			    "mechanism wants");
 		return c != NULL ? reply_line(out, "-ERR usage: %s", c->usage)
 				 : reply_line(out, "-ERR a NUL in a command");
 	case RC_TOOLONG:
 		return reply_line(
 		    out, "-ERR line too long, nothing of it was done");
 	case RC_NOSUCH:
+		if (in_auth && !s->logged_in)
+			return reply_line(out,
+			    "-ERR no such mechanism; AUTH alone lists them");
 		return reply_line(out,
 		    "-ERR no such message, only %zu in maildrop",
 		    s->drop.count);
@@ -392,6 +455,12 @@ refuse(struct session *s, const struct command *c, enum rc why)
 		return reply_line(out,
 		    "-ERR [SYS/PERM] the maildrop cannot be used; "
 		    "the server's log says why");
+	case RC_PLAINTEXT:
+		return reply_line(out,
+		    session_can_tls(s)
+			? "-ERR [AUTH] no password without TLS; send STLS first"
+			: "-ERR [AUTH] no password without TLS; connect to the "
+			  "port of pop3s");
 	case RC_BUSY:
 		if (in_update)
 			return reply_line(out,
@@ -425,6 +494,8 @@ refuse(struct session *s, const struct command *c, enum rc why)
 static const struct command commands[] = {
   { "USER", ST_AUTHORIZATION | NAMED, args_name,        command_user, NAMED,       ST_AUTHORIZATION, "USER name" },
   { "PASS", NAMED,                    args_secret,      pass,         TRANSACTION, ST_AUTHORIZATION, "PASS secret" },
+  { "APOP", ST_AUTHORIZATION | NAMED, args_words,       apop,         TRANSACTION, ST_SAME,          "APOP name digest" },
+  { "AUTH", ST_AUTHORIZATION | NAMED, args_words,       auth,         ST_SAME,     ST_SAME,          "AUTH [mechanism [initial-response]]" },
   { "CAPA", ST_AUTHORIZATION | NAMED | TRANSACTION,
                                       args_none,        capa,         ST_SAME,     ST_SAME,          "CAPA" },
   { "STLS", ST_AUTHORIZATION | NAMED, args_none,        stls,         ST_AUTHORIZATION, ST_SAME,     "STLS" },

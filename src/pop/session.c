@@ -11,23 +11,10 @@
 #include <strings.h>
 #include <sysexits.h>
 
-enum rc
-session_login(struct session *s, const char *user, char *secret)
+/* hear_verdict - what follows from the broker's. */
+static enum rc
+hear_verdict(struct session *s, enum rc rc)
 {
-	size_t n = strlen(user);
-	enum rc rc = RC_TOOLONG;
-
-	if (n < sizeof(s->user)) {
-		memmove(s->user, user, n + 1);
-		rc = RC_OK;
-		if (s->decided && s->config->dialect == NULL)
-			rc = client_dialect(
-			    s->config->broker_fd, s->dialect->name);
-		if (rc == RC_OK)
-			rc = client_authenticate(
-			    s->config->broker_fd, user, secret);
-	}
-	explicit_bzero(secret, strlen(secret));
 	if (rc == RC_OK) {
 		s->logged_in = 1;
 		s->refused = 0; /* what is denied from now on is no login */
@@ -38,6 +25,53 @@ session_login(struct session *s, const char *user, char *secret)
 		s->why = rc == RC_DENIED ? "refused" : rc_name(rc);
 	}
 	return rc;
+}
+
+/* tell_dialect - the broker, for its line about the login. */
+static enum rc
+tell_dialect(const struct session *s)
+{
+	if (!s->decided || s->config->dialect != NULL)
+		return RC_OK;
+	return client_dialect(s->config->broker_fd, s->dialect->name);
+}
+
+enum rc
+session_login(struct session *s, const char *user, char *secret)
+{
+	enum rc rc = tell_dialect(s);
+
+	if (rc == RC_OK)
+		rc = client_authenticate(s->config->broker_fd, user, secret);
+	explicit_bzero(secret, strlen(secret));
+	return hear_verdict(s, rc);
+}
+
+enum rc
+session_apop(struct session *s, const char *user, const char *digest)
+{
+	enum rc rc = tell_dialect(s);
+
+	if (rc == RC_OK)
+		rc = client_apop(s->config->broker_fd, user, digest);
+	return hear_verdict(s, rc);
+}
+
+unsigned
+session_takes_passwords(const struct session *s)
+{
+	return s->tls || !s->config->needs_tls;
+}
+
+enum rc
+session_wants_tls(struct session *s)
+{
+	if (session_takes_passwords(s))
+		return RC_OK;
+	if (!s->warned && client_plaintext(s->config->broker_fd) != RC_OK)
+		return RC_EOF;
+	s->warned = 1;
+	return RC_PLAINTEXT;
 }
 
 unsigned
@@ -308,7 +342,9 @@ debug(const struct session *s, char who, const char *text)
 	if (!s->config->debugging || shown == 0)
 		return;
 	if (who == 'C' && (strncasecmp(text, "PASS", 4) == 0 ||
-			      strncasecmp(text, "HELO", 4) == 0)) {
+			      strncasecmp(text, "HELO", 4) == 0 ||
+			      strncasecmp(text, "AUTH", 4) == 0 ||
+			      strncasecmp(text, "APOP", 4) == 0)) {
 		mask = shown > 4 ? " ****" : "";
 		shown = 4;
 	}
@@ -334,18 +370,15 @@ wait_for_input(const struct session *s, int64_t since_ms, int64_t deadline_ms)
 	return rc;
 }
 
-/* read_command - the next line within the time it has: everything before a
- * login within one deadline, afterwards each command within its own. Replies
- * leave first, unless more commands are here already. */
+/* read_line - the next line within the time it has: everything before a login
+ * within one deadline, afterwards each command within its own. Replies leave
+ * first, unless more lines are here already. */
 static enum rc
-read_command(struct session *s, struct line *line)
+read_line(struct session *s, size_t limit, struct line *line)
 {
 	int64_t deadline = s->login_deadline_ms, now = io_now_ms();
-	size_t limit = s->dialect->line_octets;
 	enum rc rc = RC_OK;
 
-	if (!s->decided)
-		limit = pop2_dialect.line_octets;
 	if (!line_waiting(&s->in)) {
 		forget(s); /* it may be old when the next one comes */
 		rc = reply_flush(&s->out);
@@ -364,10 +397,39 @@ read_command(struct session *s, struct line *line)
 	} else {
 		rc = line_read(&s->in, limit, io_now_ms(), line);
 	}
+	return rc;
+}
+
+/* read_command - the next line, of what length the dialect has. */
+static enum rc
+read_command(struct session *s, struct line *line)
+{
+	enum rc rc = read_line(s,
+	    s->decided ? s->dialect->line_octets : pop2_dialect.line_octets,
+	    line);
+
 	if (rc != RC_OK)
 		return rc;
 	dialect_try(s, line->text);
 	return line->octets > s->dialect->line_octets ? RC_TOOLONG : RC_OK;
+}
+
+enum rc
+session_ask(
+    struct session *s, const char *challenge, size_t limit, struct line *line)
+{
+	enum rc rc = reply_line(&s->out, "+ %s", challenge);
+
+	debug(s, 'S', s->out.first);
+	if (rc == RC_OK)
+		rc = read_line(s, limit, line);
+	debug(s, 'C', "(a response)");
+	s->out.first[0] = '\0';
+	if (rc != RC_OK && rc != RC_TOOLONG && rc != RC_SYNTAX) {
+		s->why = s->out.broken ? "client-gone" : log_why(rc);
+		s->out.broken = rc;
+	}
+	return rc;
 }
 
 /* run - one line, whatever it is worth. */

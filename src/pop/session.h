@@ -29,8 +29,10 @@ struct session_config {
 	unsigned supersede_s;   /* idle for so long, it makes way */
 	unsigned debugging : 1; /* the dialogue goes to descriptor 2 */
 	unsigned tls : 1;       /* the connection is TLS from the start */
+	unsigned needs_tls : 1; /* no password before it is */
 	const struct starttls *starttls; /* how it becomes TLS, or NULL */
 	const char *host;                /* our name, printable */
+	const char *stamp;               /* the greeting's, for APOP, or NULL */
 };
 
 struct session {
@@ -40,7 +42,8 @@ struct session {
 	unsigned decided : 1;          /* the dialect stays */
 	unsigned logged_in : 1;        /* the broker said yes */
 	unsigned tls : 1;              /* nobody can listen */
-	unsigned done : 1;             /* the last command was not refused */
+	unsigned warned : 1;   /* the log has the first refusal without */
+	unsigned done : 1;     /* the last command was not refused */
 	unsigned deleting : 1; /* POP1: the transaction began with RDEL */
 	unsigned refused;      /* logins */
 	unsigned errors;       /* commands refused before a login */
@@ -73,6 +76,26 @@ int session_run(struct session *s, const struct session_config *config);
  * name can be; otherwise as client_authenticate. */
 enum rc session_login(
     struct session *s, const char *user, char *secret) MUST_CHECK;
+
+/* session_apop - the same with the digest of a secret and the timestamp. */
+enum rc session_apop(
+    struct session *s, const char *user, const char *digest) MUST_CHECK;
+
+/* session_takes_passwords - whether one may come over the connection as it is:
+ * it is TLS, or need not be. RFC 2595 section 2.1. */
+unsigned session_takes_passwords(const struct session *s);
+
+/* session_wants_tls - RC_PLAINTEXT: a password would be refused as yet, which
+ * the log has been told; else RC_OK. For the command before the password. */
+enum rc session_wants_tls(struct session *s) MUST_CHECK;
+
+/* session_ask - in the middle of a command: sends "+ " and the challenge, and
+ * reads the client's answer, of at most limit octets with its line end, within
+ * the time for a login. line as line_read. RC_TOOLONG, RC_SYNTAX: it was no
+ * line of text; anything else: the client is gone, and s->out is broken.
+ * RFC 5034 section 4. */
+enum rc session_ask(struct session *s, const char *challenge, size_t limit,
+    struct line *line) MUST_CHECK;
 
 /* session_can_tls - whether session_secure may be called: TLS is to be had, and
  * it is not on yet. */

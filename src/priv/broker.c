@@ -225,6 +225,8 @@ welcome(struct broker *b)
 {
 	enum rc rc;
 
+	if (b->config->policy.secrets != NULL)
+		close(b->config->policy.secrets->fd); /* root's alone */
 	open_state_dir(b);
 	rc = cred_become(&b->who, b->config->spool_gid);
 	if (rc == RC_OK)
@@ -248,22 +250,24 @@ may_become(const struct account *who)
 	return me == 0 || me == who->uid;
 }
 
-/* AUTHENTICATE user, secret. A refusal is answered at a fixed time after the
- * request, whatever the reason and however long the hashing took. */
+/* answer_login - the verdict, asked for by request. A refusal is answered at a
+ * fixed time after it, whatever the reason and however long the hashing took.
+ */
 static enum rc
-answer_authenticate(struct broker *b, struct buf *body)
+answer_login(struct broker *b, struct buf *body, enum msg_type request)
 {
 	char user[AUTH_SECRET_OCTETS + 1], secret[AUTH_SECRET_OCTETS + 1];
 	int64_t due = io_now_ms() + DELAY_MS * (int64_t)(b->refused + 1);
 	const char *why = NULL;
 	enum rc rc = RC_BUG, verdict;
 
-	if (buf_get_text(body, user, sizeof(user)) != RC_OK ||
+	if (b->refused == TRIES ||
+	    buf_get_text(body, user, sizeof(user)) != RC_OK ||
 	    buf_get_text(body, secret, sizeof(secret)) != RC_OK ||
 	    buf_get_end(body) != RC_OK)
 		goto out;
-	verdict =
-	    auth_password(&b->config->policy, user, secret, &b->who, &why);
+	verdict = (request == MSG_APOP ? auth_apop : auth_password)(
+	    &b->config->policy, user, secret, &b->who, &why);
 	if (verdict == RC_OK && !may_become(&b->who)) {
 		verdict = RC_DENIED; /* we could never become that user */
 		why = "not-the-invoker";
@@ -279,11 +283,25 @@ answer_authenticate(struct broker *b, struct buf *body)
 			rc = RC_OK;
 	}
 	if (rc == RC_OK)
-		rc = respond(b, MSG_AUTHENTICATE, verdict);
+		rc = respond(b, request, verdict);
 out:
 	explicit_bzero(secret, sizeof(secret));
 	buf_wipe(body);
 	return rc;
+}
+
+/* AUTHENTICATE user, secret. */
+static enum rc
+answer_authenticate(struct broker *b, struct buf *body)
+{
+	return answer_login(b, body, MSG_AUTHENTICATE);
+}
+
+/* APOP user, digest. */
+static enum rc
+answer_apop(struct broker *b, struct buf *body)
+{
+	return answer_login(b, body, MSG_APOP);
 }
 
 /* take - repeats holding_try until it succeeds, fails for good or the lock
@@ -551,6 +569,14 @@ answer_dialect(struct broker *b, struct buf *body)
 	return buf_get_end(body) == RC_OK ? RC_OK : RC_BUG;
 }
 
+/* PLAINTEXT: nobody was asked who he is. */
+static enum rc
+answer_plaintext(struct broker *b, struct buf *body)
+{
+	log_login(b, "plaintext");
+	return buf_get_end(body) == RC_OK ? RC_OK : RC_BUG;
+}
+
 /* answer_tls - TLS. */
 static enum rc
 answer_tls(struct broker *b, struct buf *body)
@@ -573,6 +599,9 @@ static const struct broker_row rows[] = {
 	                                    LOG_LINE_OCTETS + 4, 1, answer_log },
 	{ MSG_TLS,          PHASE_STRANGER, 0,                1, answer_tls },
 	{ MSG_DIALECT,      PHASE_STRANGER, 8,            TRIES, answer_dialect },
+	{ MSG_PLAINTEXT,    PHASE_STRANGER, 0,                1, answer_plaintext },
+	{ MSG_APOP,         PHASE_STRANGER, 2ul * (AUTH_SECRET_OCTETS + 4),
+	                                                TRIES, answer_apop },
 };
 /* clang-format on */
 

@@ -61,8 +61,10 @@ ask(int fd, enum msg_type request, struct buf *b)
 	return rc;
 }
 
-enum rc
-client_authenticate(int broker_fd, const char *user, const char *secret)
+/* log_in - asks for the verdict, which request says by what. */
+static enum rc
+log_in(
+    int broker_fd, enum msg_type request, const char *user, const char *secret)
 {
 	unsigned char room[MSG_BODY_OCTETS];
 	struct buf b;
@@ -76,9 +78,21 @@ client_authenticate(int broker_fd, const char *user, const char *secret)
 	if (rc == RC_OK)
 		rc = buf_put_text(&b, secret);
 	if (rc == RC_OK)
-		rc = ask(broker_fd, MSG_AUTHENTICATE, &b);
+		rc = ask(broker_fd, request, &b);
 	buf_wipe(&b);
 	return rc;
+}
+
+enum rc
+client_authenticate(int broker_fd, const char *user, const char *secret)
+{
+	return log_in(broker_fd, MSG_AUTHENTICATE, user, secret);
+}
+
+enum rc
+client_apop(int broker_fd, const char *user, const char *digest)
+{
+	return log_in(broker_fd, MSG_APOP, user, digest);
 }
 
 enum rc
@@ -229,6 +243,12 @@ enum rc
 client_tls(int broker_fd)
 {
 	return msg_send(broker_fd, MSG_TLS, NULL, NULL, 0);
+}
+
+enum rc
+client_plaintext(int broker_fd)
+{
+	return msg_send(broker_fd, MSG_PLAINTEXT, NULL, NULL, 0);
 }
 
 enum rc

@@ -17,6 +17,11 @@
 enum rc client_authenticate(
     int broker_fd, const char *user, const char *secret) MUST_CHECK;
 
+/* client_apop - the same with the digest of a secret and the greeting's
+ * timestamp, which the broker knows. RFC 1939 section 7, APOP. */
+enum rc client_apop(
+    int broker_fd, const char *user, const char *digest) MUST_CHECK;
+
 /* opened - a mailbox as the broker hands it over. */
 struct opened {
 	int mbox_fd;        /* -1: absent, which is empty */
@@ -67,6 +72,10 @@ enum rc client_tls(int broker_fd) MUST_CHECK;
 /* client_dialect - the dialect is this one: the log shall say so at the login.
  */
 enum rc client_dialect(int broker_fd, const char *name) MUST_CHECK;
+
+/* client_plaintext - says, for the log, that a login without TLS was refused;
+ * once. RC_EOF. */
+enum rc client_plaintext(int broker_fd) MUST_CHECK;
 
 /* client_log - the session's end, for the log: what of the line only the
  * session knows; foreign text in it is already quoted. Once. */

@@ -29,6 +29,10 @@ enum msg_type {
 				    * mailbox; no answer */
 	MSG_TLS = MSG_LEAVE + 2,   /* the connection is TLS now; no answer */
 	MSG_DIALECT = MSG_TLS + 2, /* its name, for the log; no answer */
+	MSG_PLAINTEXT = MSG_DIALECT + 2, /* a login without TLS was refused; no
+					  * answer */
+	MSG_APOP = MSG_PLAINTEXT + 2,    /* user, digest -> rc, errno */
+	MSG_APOP_ANS,
 	MSG_END
 };
 

@@ -1,6 +1,7 @@
 /* digest - the one place that knows which library makes our digests. */
 #include "sys/digest.h"
 #include <endian.h>
+#include <md5.h>
 #include <string.h>
 
 void
@@ -19,6 +20,18 @@ void
 digest_end(struct digest *d, unsigned char out[DIGEST_OCTETS])
 {
 	SHA256Final(out, &d->ctx);
+}
+
+void
+digest_md5(const char *a, const char *b, char out[DIGEST_MD5_CHARS + 1])
+{
+	MD5_CTX ctx;
+
+	MD5Init(&ctx);
+	MD5Update(&ctx, (const uint8_t *)a, strlen(a));
+	MD5Update(&ctx, (const uint8_t *)b, strlen(b));
+	MD5End(&ctx, out);
+	explicit_bzero(&ctx, sizeof(ctx));
 }
 
 static uint64_t

@@ -15,6 +15,8 @@ rc_name(enum rc rc)
 	    [RC_NOSUCH] = "no-such",
 	    [RC_DELETED] = "deleted",
 	    [RC_DENIED] = "denied",
+	    [RC_PLAINTEXT] = "plaintext",
+	    [RC_CANCELLED] = "cancelled",
 	    [RC_BUSY] = "busy",
 	    [RC_CHANGED] = "changed",
 	    [RC_CORRUPT] = "corrupt",

@@ -20,6 +20,8 @@ enum rc {
 	RC_NOSUCH,     /* no such message, mailbox or file */
 	RC_DELETED,    /* the message is marked as deleted */
 	RC_DENIED,     /* not allowed */
+	RC_PLAINTEXT,  /* a password, and anybody may listen */
+	RC_CANCELLED,  /* the client will not go on with it */
 	RC_BUSY,       /* somebody else holds a lock */
 	RC_CHANGED,    /* another program rewrote the maildrop */
 	RC_CORRUPT,    /* the file is not of the expected form */

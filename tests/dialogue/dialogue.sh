@@ -27,7 +27,8 @@ fi
 # make_home DIRECTORY: accounts, an empty spool, a home and a state directory.
 # mrose's password is "secret", anna's "two  words " (she never had mail),
 # quote's "a\b \"; locked and empty have none that could be given. The others
-# are the RFCs': Fred's is "Secret", and "password" for RFC 918.
+# are the RFCs': Fred's is "Secret", and "password" for RFC 918; test's is
+# "test".
 # shellcheck disable=SC2016
 make_home() {
 	mkdir "$1" "$1/spool" "$1/home" "$1/state"
@@ -44,12 +45,14 @@ make_home() {
 	words=$h'$anna$hyqSfidAAq75U.0MxLZ.kXnYAyC.9dQyQybSM.AWVL.'
 	quote=$h'$quote$2MvFhKrFQ74RLPc96ouc9Oe1CxRCfpN8LoamGjBsKJ3'
 	capitals=$h'$POSTEL$NB5NU7hxkinxl4QeuzAV9SgubAsehSV3/wemQDrfam2'
+	test='$5$test$mE81Hk6jfF7kPRvM6bmJqs2BJ3jxWduOAHAwURD2Ev9'
 	fred=$h'$Fred2$BIEs7O7EejAg5y/lEm0kUXo/3ewECohyXwCEyyIGCb.'
 	fred918=$h'$Fred1$avDJFaylWWEi5MztSxS.uBBu6bh7GI.NW1IC1uLun.D'
 	printf '%s\n' "mrose:$secret:$rest" "anna:$words:$rest" \
 		"quote:$quote:$rest" "locked:!$secret:$rest" "empty::$rest" \
 		"POSTEL:$capitals:$rest" "smith:$secret:$rest" \
-		"Jones:$secret:$rest" "Fred:$fred:$rest" >"$1/accounts"
+		"Jones:$secret:$rest" "Fred:$fred:$rest" "test:$test:$rest" \
+		>"$1/accounts"
 	sed "s,^Fred:[^:]*:,Fred:$fred918:," "$1/accounts" >"$1/accounts918"
 }
 

@@ -4,7 +4,7 @@
 
 static enum rc (*const parsers[])(char *, struct args *) = {args_none,
     args_msgno, args_opt_msgno, args_msgno_lines, args_name, args_secret,
-    args_user_secret, args_mailbox};
+    args_user_secret, args_mailbox, args_words};
 
 enum { PARSERS = sizeof(parsers) / sizeof(parsers[0]) };
 

@@ -149,3 +149,23 @@ for request in 2 4 6 8 10 12; do
 		} | seed client
 	done
 done
+
+# session: how, then what clients say; base64: what stands behind AUTH.
+for transcript in tests/dialogue/*/*.txt; do
+	for how in 000 001 002 003 013; do
+		# shellcheck disable=SC2059
+		{
+			printf "\\$how"
+			sed -n 's/^C: \(.*\)/\1\r/p' "$transcript"
+		} | seed session
+	done
+done
+for text in '' AA== AAA= AAAA dGVzdAB0ZXN0AHRlc3Q= dGVzdA== =AAA AAA=BBB \
+	AGFubmEAZ2VoZWlt 'AAA ' Zh== A===; do
+	printf '%s' "$text" | seed base64
+done
+
+# secrets: a name, a claim, then a file.
+printf 'anna\none\nanna:phone:one\nbea:x:two\n#anna:x:one\n' | seed secrets
+printf 'anna\n\nanna:phone:\nanna::one\nanna:\nanna\n' | seed secrets
+printf 'a\nx:y\na:b:x:y' | seed secrets

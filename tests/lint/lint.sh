@@ -31,8 +31,8 @@ with clang-format "form (.clang-format)" clang-format --dry-run -Werror $sources
 check "layers" awk -f tests/lint/layers.awk $(find src -name '*.[ch]' | sort)
 # shellcheck disable=SC2046
 check "banned calls" awk -f tests/lint/words.awk $(find src -name '*.[ch]' | sort)
-with mandoc "man page" mandoc -Tlint -Wwarning docs/in.popd.8 docs/in.popd-tls.8
-scripts=$(grep -rlE '^#!/bin/sh' tests .ci | sort)
+with mandoc "man page" mandoc -Tlint -Wwarning docs/*.8
+scripts=$(grep -rlE '^#!/bin/sh' tests src .ci | sort)
 # shellcheck disable=SC2086
 with shellcheck "shell scripts" shellcheck -s sh -e SC2154,SC1091,SC2323 $scripts
 

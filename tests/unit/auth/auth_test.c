@@ -286,6 +286,43 @@ every_refusal_costs_one_hash(void **state)
 	assert_int_equal(hashes, 1);
 }
 
+/* Secrets of devices spare no refusal its hash: not a wrong one, not the right
+ * one of somebody who may not in or is unknown. */
+static void
+so_it_is_with_secrets(void **state)
+{
+	const struct {
+		const char *user, *password, *mark;
+		unsigned uid;
+	} cases[] = {{"anna", "wrong", "", UID}, {"anna", "device", "!", UID},
+	    {"anna", "device", "", 0}, {"anna", "device", "", MIN_UID - 1},
+	    {"bea", "device", "", UID}, {"../anna", "device", "", UID}};
+	struct secrets secrets = {.fd = memfd_create("secrets", MFD_CLOEXEC)};
+	const char *hash = hash_of("$5$", 1000, "right");
+
+	(void)state;
+	assert_true(dprintf(secrets.fd, "anna:x:device\nbea:x:device\n"
+					"../anna:x:device\n") > 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct auth_policy p = {
+		    .min_uid = MIN_UID, .secrets = &secrets};
+		const char *why = NULL;
+		struct account who;
+
+		p.passwd_fd = memfd_create("passwd", MFD_CLOEXEC);
+		assert_true(
+		    dprintf(p.passwd_fd, "anna:%s%s:%u:%u::/:\n", cases[i].mark,
+			hash, cases[i].uid, (unsigned)GID) > 0);
+		hashes = 0;
+		assert_int_equal(auth_password(&p, cases[i].user,
+				     cases[i].password, &who, &why),
+		    RC_DENIED);
+		assert_int_equal(hashes, 1);
+		close(p.passwd_fd);
+	}
+	close(secrets.fd);
+}
+
 /* bigcrypt: DES over every eight octets, in a row. */
 static void
 bigcrypt_counts_every_octet(void **state)
@@ -482,6 +519,7 @@ main(void)
 	    cmocka_unit_test(a_truncated_hash_lets_nobody_in),
 	    cmocka_unit_test(every_octet_of_a_hash_counts),
 	    cmocka_unit_test(every_refusal_costs_one_hash),
+	    cmocka_unit_test(so_it_is_with_secrets),
 	    cmocka_unit_test(bigcrypt_counts_every_octet),
 	    cmocka_unit_test(no_hash_is_no_password),
 	    cmocka_unit_test(the_empty_password_never_gets_in),

@@ -201,6 +201,33 @@ a_secret_is_everything_behind_one_blank(void **state)
 	assert_int_equal(parse(args_secret, " ", &a), RC_SYNTAX);
 }
 
+/* RFC 5034 section 5, with blanks as elsewhere. */
+static void
+words_are_two_at_most(void **state)
+{
+	static const struct {
+		const char *text, *first, *second;
+	} cases[] = {{"", NULL, NULL}, {"  ", NULL, NULL}, {" a", "a", NULL},
+	    {"  a ", "a", NULL}, {" PLAIN AGE=", "PLAIN", "AGE="},
+	    {"  a   b  ", "a", "b"}, {" \\a b\t", "\\a", "b\t"}};
+	struct args a;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(parse(args_words, cases[i].text, &a), RC_OK);
+		if (cases[i].first == NULL)
+			assert_null(a.text);
+		else
+			assert_string_equal(a.text, cases[i].first);
+		if (cases[i].second == NULL)
+			assert_null(a.secret);
+		else
+			assert_string_equal(a.secret, cases[i].second);
+	}
+	assert_int_equal(parse(args_words, " a b c", &a), RC_SYNTAX);
+	assert_int_equal(parse(args_words, " a  b  c ", &a), RC_SYNTAX);
+}
+
 /* RFC 937, Quoting (page 6). */
 static void
 quoting_is_undone(void **state)
@@ -282,6 +309,7 @@ main(void)
 	    cmocka_unit_test(top_takes_two_numbers),
 	    cmocka_unit_test(a_name_has_no_blanks_around_it),
 	    cmocka_unit_test(a_secret_is_everything_behind_one_blank),
+	    cmocka_unit_test(words_are_two_at_most),
 	    cmocka_unit_test(quoting_is_undone),
 	    cmocka_unit_test(helo_takes_two_words),
 	    cmocka_unit_test(a_mailbox_is_everything_behind_the_blanks),

@@ -194,10 +194,12 @@ static void
 user_keeps_the_name(void **state)
 {
 	static char name[SESSION_USER_OCTETS + 1];
+	static const struct session_config config;
 	struct args a = {.text = name};
 
 	(void)state;
 	memset(&s, 0, offsetof(struct session, in));
+	s.config = &config;
 	reply_init(&s.out, -1, 0);
 	memcpy(name, "anna", 5);
 	assert_int_equal(command_user(&s, &a), RC_OK);

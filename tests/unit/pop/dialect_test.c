@@ -137,8 +137,9 @@ helo_comes_too_late(void **state)
 {
 	static const char *const before[] = {"USER anna\r\n", "user x\r\n",
 	    "USER anna\r\nUSER\r\n", "USER anna\r\nPASS falsch\r\n",
-	    "APOP anna 0\r\n", "apop\r\n", "AUTH\r\n", "AUTH PLAIN\r\n",
-	    "STLS\r\n", "UTF8\r\n", "LANG\r\n", "LANG *\r\n", LOGIN};
+	    "APOP anna 0\r\n", "apop\r\n", "AUTH\r\n", "AUTH X\r\n",
+	    "AUTH PLAIN\r\n*\r\n", "STLS\r\n", "UTF8\r\n", "LANG\r\n",
+	    "LANG *\r\n", LOGIN};
 	char input[200];
 
 	(void)state;

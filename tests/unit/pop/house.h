@@ -46,10 +46,11 @@ static struct {
 	gid_t gid;
 	const struct dialect *dialect;
 	unsigned port, login_s, idle_s, lock_s, supersede_s;
-	unsigned strict_lock;
+	unsigned strict_lock, tls, needs_tls;
 	long fault_call; /* a system call that fails in the broker; 0: none */
 	int fault_why;
 	int passwd_fd, spool_fd, state_fd;
+	const struct secrets *secrets;
 	int log_fd; /* what all of them wrote for the log, and to descriptor 2
 		     */
 	gid_t spool_gid;
@@ -262,13 +263,18 @@ static inline void __attribute__((noreturn)) house_serve(int client)
 	    .login_s = house.login_s,
 	    .idle_s = house.idle_s,
 	    .supersede_s = house.supersede_s,
+	    .tls = house.tls & 1,
+	    .needs_tls = house.needs_tls & 1,
+	    .stamp = house.secrets != NULL ? house.secrets->stamp : NULL,
 	    .host = "test.example"};
 	struct broker_config b = {.spool_dir = house.spool,
 	    .spool_dirfd = house.spool_fd,
 	    .spool_gid = house.spool_gid,
 	    .state_dir = "state",
 	    .state_dirfd = house.state_fd,
-	    .policy = {.min_uid = 1, .passwd_fd = house.passwd_fd},
+	    .policy = {.min_uid = 1,
+		.passwd_fd = house.passwd_fd,
+		.secrets = house.secrets},
 	    .lock_timeout_s = house.lock_s,
 	    .strict_lock = house.strict_lock & 1,
 	    .peer = "test"};

@@ -59,6 +59,8 @@ static const struct {
     {"USER anna", A | N},
     {"PASS geheim", N},
     {"CAPA", A | N | T},
+    {"AUTH", A | N},
+    {"AUTH PLAIN AGFubmEAZ2VoZWlt", A | N},
     {"STAT", T},
     {"LIST", T},
     {"LIST 1", T},
@@ -73,8 +75,7 @@ static const struct {
     {"QUIT", A | N | T},
     /* not ours, or not yet */
     {"APOP anna c4c9334bac560ecc979e58001b3e22fb", 0},
-    {"AUTH", 0},
-    {"AUTH PLAIN", 0},
+    {"AUTH X", 0},
     {"STLS", 0},
     {"UTF8", 0},
     {"LANG", 0},
@@ -643,7 +644,8 @@ static void
 capa_is_the_same_in_every_state(void **state)
 {
 	static const char list[] =
-	    "+OK capability list follows\r\nTOP\r\nUSER\r\nUIDL\r\n"
+	    "+OK capability list follows\r\nTOP\r\nUSER\r\n"
+	    "SASL PLAIN LOGIN\r\nUIDL\r\n"
 	    "RESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\nEXPIRE NEVER\r\n"
 	    "IMPLEMENTATION in.popd-" POPD_VERSION "\r\n.\r\n";
 	char wanted[2048];
@@ -854,9 +856,9 @@ switch_over(struct talk *t, struct server *v)
 	t->fd = v->data;
 }
 
-/* lists_stls - whether CAPA does. */
+/* lists - whether CAPA has that word. */
 static unsigned
-lists_stls(struct talk *t)
+lists(struct talk *t, const char *word)
 {
 	unsigned found = 0;
 	const char *line;
@@ -864,9 +866,16 @@ lists_stls(struct talk *t)
 	say(t, "CAPA\r\n");
 	while (strcmp(line = hear(t), ".\r\n") != 0) {
 		assert_string_not_equal(line, "");
-		found += strcmp(line, "STLS\r\n") == 0;
+		found += strncmp(line, word, strlen(word)) == 0 &&
+			 strchr(" \r", line[strlen(word)]) != NULL;
 	}
 	return found;
+}
+
+static unsigned
+lists_stls(struct talk *t)
+{
+	return lists(t, "STLS");
 }
 
 static void
@@ -1023,6 +1032,36 @@ a_server_that_is_gone_ends_the_session(void **state)
 	talk_forget(&t);
 }
 
+/* RFC 2595 section 2.1, and RFC 5034 section 4: a configuration in which no
+ * password is taken, nor offered, before STLS. */
+static void
+where_tls_is_needed_stls_brings_the_password(void **state)
+{
+	struct server v;
+	struct talk t;
+
+	(void)state;
+	script.config.needs_tls = 1;
+	start_with_tls(&t, &v);
+	assert_int_equal(lists(&t, "USER"), 0);
+	assert_int_equal(lists(&t, "SASL"), 0);
+	assert_int_equal(lists(&t, "STLS"), 1);
+	say(&t, "USER anna\r\nPASS geheim\r\n");
+	assert_string_equal(hear(&t),
+	    "-ERR [AUTH] no password without TLS; send STLS first\r\n");
+	assert_string_equal(hear(&t), "-ERR send USER first\r\n");
+	say(&t, "STLS\r\n");
+	switch_over(&t, &v);
+	assert_int_equal(lists(&t, "USER"), 1);
+	assert_int_equal(lists(&t, "SASL"), 1);
+	say(&t, "USER anna\r\nPASS geheim\r\n");
+	assert_string_equal(hear(&t), "+OK send PASS\r\n");
+	assert_non_null(strstr(hear(&t), "3 messages"));
+	assert_int_equal(lists(&t, "USER"), 1);
+	talk_end(&t);
+	talk_forget(&t);
+}
+
 int
 main(void)
 {
@@ -1062,6 +1101,7 @@ main(void)
 	    FRESH(refused_logins_count_on_both_sides_of_stls),
 	    FRESH(without_a_server_of_it_there_is_no_stls),
 	    FRESH(a_server_that_is_gone_ends_the_session),
+	    FRESH(where_tls_is_needed_stls_brings_the_password),
 	};
 
 	return cmocka_run_group_tests(tests, make_talk_dir, remove_talk_dir);

@@ -193,7 +193,8 @@ talk_serve(int fd, int log, int asked)
 				dprintf(log, "LOG %s\n", text);
 			continue;
 		}
-		if (type == MSG_TLS)
+		if (type == MSG_TLS || type == MSG_DIALECT ||
+		    type == MSG_PLAINTEXT)
 			continue; /* no answer */
 		if (type == script.grows_at)
 			talk_grow();
@@ -207,20 +208,20 @@ talk_serve(int fd, int log, int asked)
 
 static struct session talk_session;
 
-/* The secret that sessions here are told, each octet plus one, so that it does
- * not lie about as itself. */
-static const char talk_secret[] = "hfifjn";
+/* The secret that sessions here are told, and its base64, each octet plus one,
+ * so that it does not lie about as itself. */
+static const char *const talk_secrets[] = {"hfifjn", "[3Wp[Xmu"};
 
-/* talk_finds - whether the secret is in n octets of memory. */
+/* talk_finds - whether that secret is in n octets of memory. */
 static inline unsigned
-talk_finds(const char *octets, size_t n)
+talk_finds(const char *secret, const char *octets, size_t n)
 {
-	const size_t len = sizeof(talk_secret) - 1;
+	const size_t len = strlen(secret);
 
 	for (size_t i = 0; i + len <= n; i++) {
 		size_t j = 0;
 
-		while (j < len && octets[i + j] + 1 == talk_secret[j])
+		while (j < len && octets[i + j] + 1 == secret[j])
 			j++;
 		if (j == len)
 			return 1;
@@ -272,9 +273,12 @@ talk_start(struct talk *t)
 		if (script.in_path != NULL)
 			config.in_fd = open(script.in_path, O_RDONLY);
 		status = session_run(&talk_session, &config);
-		if (talk_finds(
-			(const char *)&talk_session, sizeof(talk_session)))
-			status = TALK_LEAK;
+		for (size_t i = 0; i < 2; i++) {
+			if (talk_finds(talk_secrets[i],
+				(const char *)&talk_session,
+				sizeof(talk_session)))
+				status = TALK_LEAK;
+		}
 		_exit(status);
 	}
 	assert_true(t->broker > 0 && t->session > 0);

@@ -471,6 +471,97 @@ refusals_take_one_two_and_three_seconds(void **state)
 	assert_int_equal(finish(&r), EX_SOFTWARE);
 }
 
+/* with_secrets - a device's secret for anna, and a timestamp. Static storage;
+ * the caller closes its descriptor. */
+static struct secrets *
+with_secrets(void)
+{
+	static struct secrets secrets = {.stamp = "<1@test.example>"};
+
+	secrets.fd = memfd_create("secrets", MFD_CLOEXEC);
+	assert_true(secrets.fd >= 0);
+	assert_true(dprintf(secrets.fd, "anna:phone:tanstaaf\n") > 0);
+	config.policy.secrets = &secrets;
+	return &secrets;
+}
+
+static const char good_digest[] = "a8ae36a10c3206e2f94eb9bad14043e9";
+static const char bad_digest[] = "a8ae36a10c3206e2f94eb9bad14043e0";
+
+static void
+a_digest_is_as_good_as_a_password(void **state)
+{
+	struct secrets *secrets = with_secrets();
+	struct run r;
+
+	(void)state;
+	write_file("spool/anna", mail);
+	start(&r);
+	assert_int_equal(client_apop(r.fd, "anna", good_digest), RC_OK);
+	assert_int_equal(logged(&r, "event=login tls=no user=\"anna\""), 1);
+	assert_int_equal(open_it(&r), RC_OK);
+	assert_int_equal(finish(&r), EX_OK);
+	start(&r);
+	assert_int_equal(client_authenticate(r.fd, "anna", "tanstaaf"), RC_OK);
+	assert_int_equal(logged(&r, "tanstaaf"), 0);
+	assert_int_equal(finish(&r), EX_OK);
+	close(secrets->fd);
+}
+
+/* Once the broker is the user it has no secrets. */
+static void
+secrets_are_closed_at_the_verdict(void **state)
+{
+	struct secrets *secrets = with_secrets();
+	char path[64], link[256];
+	struct run r;
+
+	(void)state;
+	start(&r);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)r.pid, secrets->fd);
+	memset(link, 0, sizeof(link));
+	assert_true(readlink(path, link, sizeof(link) - 1) > 0);
+	assert_non_null(strstr(link, "secrets"));
+	assert_int_equal(client_apop(r.fd, "anna", good_digest), RC_OK);
+	memset(link, 0, sizeof(link));
+	if (readlink(path, link, sizeof(link) - 1) > 0)
+		assert_null(strstr(link, "secrets"));
+	assert_int_equal(finish(&r), EX_OK);
+	close(secrets->fd);
+}
+
+/* Whoever it is, and by whatever way: a wrong one takes 1, 2 and 3 seconds, and
+ * there are three in all. */
+static void
+refusals_count_whatever_the_way(void **state)
+{
+	struct secrets *secrets = with_secrets();
+	struct run r;
+	int64_t t;
+
+	(void)state;
+	start(&r);
+	t = io_now_ms();
+	assert_int_equal(client_apop(r.fd, "nobody", good_digest), RC_DENIED);
+	t = io_now_ms() - t;
+	assert_true(t >= 1000 && t < 1900);
+	t = io_now_ms();
+	assert_int_equal(client_authenticate(r.fd, "anna", "x"), RC_DENIED);
+	t = io_now_ms() - t;
+	assert_true(t >= 2000 && t < 2900);
+	t = io_now_ms();
+	assert_int_equal(client_apop(r.fd, "anna", bad_digest), RC_DENIED);
+	t = io_now_ms() - t;
+	assert_true(t >= 3000 && t < 3900);
+	assert_int_equal(logged(&r, "why=unknown-user\n"), 1);
+	assert_int_equal(logged(&r, "why=bad-password\n"), 1);
+	assert_int_equal(logged(&r, "why=bad-digest\n"), 1);
+	assert_int_equal(client_apop(r.fd, "anna", good_digest), RC_EOF);
+	assert_int_equal(logged(&r, "event=login"), 0);
+	assert_int_equal(finish(&r), EX_SOFTWARE);
+	close(secrets->fd);
+}
+
 static void
 databases_that_cannot_be_read_say_so(void **state)
 {
@@ -651,8 +742,10 @@ malformed_logins_end_it(void **state)
 	static char much[16000];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++)
+	for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
 		hostile(MSG_AUTHENTICATE, bodies[i].octets, bodies[i].n, 0);
+		hostile(MSG_APOP, bodies[i].octets, bodies[i].n, 0);
+	}
 	/* Longer than any name and secret; than any frame. */
 	memset(much, 'a', sizeof(much));
 	memcpy(much, "\1\2\0\0", 4);
@@ -660,6 +753,8 @@ malformed_logins_end_it(void **state)
 	hostile(MSG_AUTHENTICATE, much, 4 + 513 + 5, 0);
 	hostile(MSG_AUTHENTICATE, much, 2 * (AUTH_SECRET_OCTETS + 4) + 1, 0);
 	hostile(MSG_AUTHENTICATE, much, sizeof(much), 0);
+	hostile(MSG_APOP, much, 4 + 513 + 5, 0);
+	hostile(MSG_APOP, much, 2 * (AUTH_SECRET_OCTETS + 4) + 1, 0);
 	hostile(MSG_LOG, much, sizeof(much), 0);
 }
 
@@ -680,6 +775,7 @@ malformed_log_lines_end_it(void **state)
 	hostile(MSG_LOG, "\2\0\0\0a", 5, 0);
 	hostile(MSG_LOG, "\1\0\0\0ab", 6, 0);
 	hostile(MSG_LOG, "\2\0\0\0a\0", 6, 0);
+	hostile(MSG_PLAINTEXT, "x", 1, 0);
 	hostile(MSG_DIALECT, "", 0, 0);
 	hostile(MSG_DIALECT, "\4\0\0\0pop ", 8, 0);
 	hostile(MSG_DIALECT, "\4\0\0\0pop1x", 9, 0);
@@ -732,6 +828,9 @@ requests_may_come_so_often_and_no_more(void **state)
 	broke(&r);
 	start(&r);
 	send_raw(&r, MSG_TLS, "a", 1, 0);
+	broke(&r);
+	log_in(&r);
+	send_raw(&r, MSG_APOP, "\1\0\0\0a\1\0\0\0b", 10, 0);
 	broke(&r);
 	log_in(&r); /* TLS comes before a login, or never */
 	send_raw(&r, MSG_TLS, "", 0, 0);
@@ -870,6 +969,9 @@ main(void)
 	    FRESH(a_session_that_leaves_ends_the_wait_for_a_lock),
 	    FRESH(signals_end_it_with_the_locks),
 	    FRESH(refusals_take_one_two_and_three_seconds),
+	    FRESH(a_digest_is_as_good_as_a_password),
+	    FRESH(secrets_are_closed_at_the_verdict),
+	    FRESH(refusals_count_whatever_the_way),
 	    FRESH(databases_that_cannot_be_read_say_so),
 	    FRESH(without_root_others_are_refused),
 	    FRESH(with_root_the_broker_is_the_user_for_good),

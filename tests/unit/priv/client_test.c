@@ -567,6 +567,9 @@ tls_is_told_without_an_answer(void **state)
 	assert_int_equal(client_tls(pair[SESSION]), RC_OK);
 	assert_int_equal(asked(&b), MSG_TLS);
 	assert_int_equal(b.len, 0);
+	assert_int_equal(client_plaintext(pair[SESSION]), RC_OK);
+	assert_int_equal(asked(&b), MSG_PLAINTEXT);
+	assert_int_equal(b.len, 0);
 	shutdown(pair[BROKER], SHUT_RDWR);
 	assert_int_equal(client_tls(pair[SESSION]), RC_EOF);
 }

@@ -165,11 +165,39 @@ quick_goes_on(void **state)
 		    digest_quick(0, octets, 16));
 }
 
+/* RFC 1321, appendix A.5; the text in two parts at every place. */
+static void
+the_examples_of_md5(void **state)
+{
+	static const struct {
+		const char *text, *digest;
+	} cases[] = {{"", "d41d8cd98f00b204e9800998ecf8427e"},
+	    {"a", "0cc175b9c0f1b6a831c399e269772661"},
+	    {"abc", "900150983cd24fb0d6963f7d28e17f72"},
+	    {"message digest", "f96b697d7cb7938d525a2f31aaf161d0"},
+	    {"abcdefghijklmnopqrstuvwxyz", "c3fcd3d76192e4007dfb496cca67e13b"},
+	    {"1234567890123456789012345678901234567890123456789012345678901234"
+	     "5678901234567890",
+		"57edf4a22be3c955ac49da2e2107b67a"}};
+	char first[100], got[DIGEST_MD5_CHARS + 1];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (size_t n = 0; n <= strlen(cases[i].text); n++) {
+			memcpy(first, cases[i].text, n);
+			first[n] = '\0';
+			digest_md5(first, cases[i].text + n, got);
+			assert_string_equal(got, cases[i].digest);
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_standard_examples),
+	    cmocka_unit_test(the_examples_of_md5),
 	    cmocka_unit_test(a_million_octets),
 	    cmocka_unit_test(pieces_do_not_matter),
 	    cmocka_unit_test(quick_is_what_it_was),
