@@ -125,7 +125,7 @@ selftest_ask(const char *const argv[], char *out, size_t size)
 	unsigned spawned;
 	pid_t pid;
 
-	for (unsigned i = 0; argv[i] != NULL && i < 9; i++) {
+	for (unsigned i = 0; i < 9 && argv[i] != NULL; i++) {
 		size_t n = strlen(argv[i]) + 1;
 
 		if (n > sizeof(room) - (size_t)(at - room))
@@ -139,7 +139,7 @@ selftest_ask(const char *const argv[], char *out, size_t size)
 	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
 	spawned =
-	    posix_spawnp(&pid, words[0], &actions, NULL, words, environ) == 0;
+	    posix_spawnp(&pid, argv[0], &actions, NULL, words, environ) == 0;
 	posix_spawn_file_actions_destroy(&actions);
 	close(ends[1]);
 	read_all(ends[0], out, size);

@@ -370,7 +370,7 @@ systemd && sed -i 's,ExecStart=,ExecStart=-/usr/local,' "$h/etc/systemd/system/i
 wrong '/.*/in\.popd\.socket: starts /usr/local/usr/sbin/in\.popd, which' 'make install'
 systemd && echo User=mail >>"$h/etc/systemd/system/in.popd@.service"
 wrong '/.*/in\.popd\.socket: starts /usr/sbin/in\.popd as user mail' 'make the user root'
-systemd && sed 's/110/109/' docs/systemd/in.popd.socket >"$h/usr/lib/systemd/system/in.popd.socket"
+systemd && sed 's/Accept=yes/Accept=no/' docs/systemd/in.popd.socket >"$h/usr/lib/systemd/system/in.popd.socket"
 look
 status_is 0 "a unit that another is in force for is of no matter"
 
