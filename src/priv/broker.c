@@ -563,10 +563,13 @@ answer_log(struct broker *b, struct buf *body)
 static enum rc
 answer_dialect(struct broker *b, struct buf *body)
 {
-	if (buf_get_text(body, b->dialect, sizeof(b->dialect)) != RC_OK ||
-	    b->dialect[strspn(b->dialect, "pop123")] != '\0')
+	char name[sizeof("popN")];
+
+	if (buf_get_text(body, name, sizeof(name)) != RC_OK ||
+	    buf_get_end(body) != RC_OK || name[strspn(name, "pop123")] != '\0')
 		return RC_BUG;
-	return buf_get_end(body) == RC_OK ? RC_OK : RC_BUG;
+	memcpy(b->dialect, name, strlen(name) + 1);
+	return RC_OK;
 }
 
 /* PLAINTEXT: nobody was asked who he is. */

@@ -322,7 +322,10 @@ broke(struct run *r)
 	buf_init(&b, room, sizeof(room));
 	assert_int_equal(msg_receive(r->fd, &type, &b, fds, &nfds), RC_EOF);
 	assert_int_equal(logged(r, "event=end addr=192.0.2.1 tls="), 1);
-	assert_int_equal(logged(r, " why=\"bug\"\n"), 1);
+	assert_int_equal(logged(r, " left=- why=\"bug\"\n"), 1);
+	assert_int_equal(logged(r, " dialect=undecided sent=-") +
+			     logged(r, " dialect=pop2 sent=-"),
+	    1);
 	assert_int_equal(finish(r), EX_SOFTWARE);
 	assert_false(exists("spool/anna.lock"));
 }
