@@ -28,6 +28,14 @@ copy(char *out, size_t size, const char *text)
 	snprintf(out, size, "%s", text);
 }
 
+/* copy_word - its first word. */
+static void
+copy_word(char *out, size_t size, const char *text)
+{
+	text += strspn(text, " \t");
+	snprintf(out, size, "%.*s", (int)strcspn(text, " \t\r\n"), text);
+}
+
 /* base_name - the last part of a path. */
 static const char *
 base_name(const char *path)
@@ -158,6 +166,8 @@ has_program(struct selftest *t, const char *where, const char *program)
 {
 	struct stat st;
 
+	if (strchr(program, '/') == NULL)
+		return 1; /* in.popd-tls looks for it in PATH */
 	if (stat(selftest_path(t, program), &st) == 0 && S_ISREG(st.st_mode) &&
 	    (st.st_mode & 0111) != 0)
 		return 1;
@@ -302,14 +312,12 @@ xinetd_line(struct selftest *t, const char *where, char *line)
 	static struct start s;
 	static unsigned off, in_service;
 	char *equals = strchr(line, '='), *words[SELFTEST_WORDS];
-	char *value = equals != NULL ? equals + 1 : NULL;
+	const char *value = equals != NULL ? equals + 1 : NULL;
+	char word[8];
 	unsigned n;
 
-	if (value != NULL) {
-		value += strspn(value, " \t");
-		value[strcspn(value, "\r\n")] = '\0';
+	if (equals != NULL)
 		*equals = '\0';
-	}
 	n = selftest_split(line, words);
 	if (n == 0 || words[0][0] == '#')
 		return;
@@ -325,13 +333,14 @@ xinetd_line(struct selftest *t, const char *where, char *line)
 			look_at(t, &s);
 		in_service = 0;
 	} else if (value != NULL && strcmp(words[0], "disable") == 0) {
-		off = strncasecmp(value, "yes", 3) == 0;
+		copy_word(word, sizeof(word), value);
+		off = strcasecmp(word, "yes") == 0;
 	} else if (value != NULL && strcmp(words[0], "port") == 0) {
-		copy(s.service, sizeof(s.service), value);
+		copy_word(s.service, sizeof(s.service), value);
 	} else if (value != NULL && strcmp(words[0], "user") == 0) {
-		copy(s.user, sizeof(s.user), value);
+		copy_word(s.user, sizeof(s.user), value);
 	} else if (value != NULL && strcmp(words[0], "server") == 0) {
-		copy(s.program, sizeof(s.program), value);
+		copy_word(s.program, sizeof(s.program), value);
 	} else if (value != NULL && strcmp(words[0], "server_args") == 0) {
 		copy(s.args, sizeof(s.args), value);
 	}
@@ -391,12 +400,13 @@ unit_line(struct selftest *t, const char *where, char *line)
 	*value++ = '\0';
 	value[strcspn(value, "\r\n")] = '\0';
 	if (strcmp(line, "ListenStream") == 0 && unit.nports < 4)
-		copy(unit.ports[unit.nports++], sizeof(unit.ports[0]), value);
+		copy_word(
+		    unit.ports[unit.nports++], sizeof(unit.ports[0]), value);
 	else if (strcmp(line, "Accept") == 0)
 		unit.accept =
 		    strcmp(value, "yes") == 0 || strcmp(value, "true") == 0;
 	else if (strcmp(line, "User") == 0)
-		copy(unit.user, sizeof(unit.user), value);
+		copy_word(unit.user, sizeof(unit.user), value);
 	else if (strcmp(line, "ExecStart") == 0)
 		copy(unit.exec, sizeof(unit.exec), value);
 }
@@ -436,8 +446,7 @@ unit_of(
 	copy(s.user, sizeof(s.user), unit.user[0] != '\0' ? unit.user : "root");
 	program += strspn(program, " \t@:-+!"); /* systemd.service(5) */
 	copy(s.args, sizeof(s.args), program + strcspn(program, " \t"));
-	snprintf(s.program, sizeof(s.program), "%.*s",
-	    (int)strcspn(program, " \t"), program);
+	copy_word(s.program, sizeof(s.program), program);
 	if (!is_ours(s.program))
 		return; /* of a package that may never be enabled */
 	snprintf(file, sizeof(file),

@@ -325,6 +325,9 @@ entry 'imap2 stream tcp nowait root /usr/sbin/imapd imapd' '# pop3 stream'
 warn 'no entry of inetd, xinetd or systemd' 'README'
 entry 'pop3 stream tcp nowait root /usr/sbin/in.popd-tls in.popd-tls -c /etc/in.popd/cert.pem -k /etc/in.popd/key.pem -- /usr/sbin/absent'
 wrong '/.*/inetd\.conf: starts /usr/sbin/absent, which is no program' 'make install'
+entry 'pop3 stream tcp nowait root /usr/sbin/in.popd-tls in.popd-tls --cert=/etc/in.popd/cert.pem --key=/etc/in.popd/key.pem -- in.popd'
+look
+status_is 0 "a program by PATH behind in.popd-tls"
 entry 'pop3 stream tcp nowait root /usr/sbin/in.popd-tls in.popd-tls -- /usr/sbin/in.popd --cert x'
 wrong '/.*/inetd\.conf: in\.popd-tls is given no certificate' 'in\.popd-tls --cert FILE'
 
@@ -339,6 +342,9 @@ status_is 0 "xinetd: status"
 for line in pop2:\ 109 pop3:\ pop3 pop3s:\ pop3s; do
 	like "$said" "^ok     /.*/xinetd.d/$line is served by /usr/sbin/in.popd" "xinetd: $line"
 done
+xinetd && sed -i 's/$/  /' "$h"/etc/xinetd.d/*
+look
+status_is 0 "xinetd: blanks at the ends of lines"
 xinetd && sed -i 's/\(user.*= \)root/\1mail/' "$h/etc/xinetd.d/pop3"
 wrong '/.*/xinetd\.d/pop3: starts /usr/sbin/in\.popd as user mail' 'make the user root'
 xinetd && sed -i 's,\(server.*= \)/usr/sbin/in.popd$,\1/usr/local/sbin/in.popd,' "$h/etc/xinetd.d/pop3"
