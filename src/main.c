@@ -500,16 +500,14 @@ host_name(char *out, size_t size)
 		memcpy(out, "localhost", sizeof("localhost"));
 }
 
-/* look_at_host - --selftest. */
-static int
-look_at_host(const struct options *o)
+/* look_at_host - --selftest. Not inlined: its stack is large. */
+static int __attribute__((noinline)) look_at_host(const struct options *o)
 {
-	static struct selftest t;
+	struct selftest t = {.root = o->root != NULL ? o->root : "",
+	    .spool = o->spool,
+	    .state = o->state != NULL ? o->state : STATE_DIR,
+	    .user = o->user};
 
-	t.root = o->root != NULL ? o->root : "";
-	t.spool = o->spool;
-	t.state = o->state != NULL ? o->state : STATE_DIR;
-	t.user = o->user;
 	return selftest_run(&t);
 }
 

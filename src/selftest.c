@@ -98,26 +98,26 @@ selftest_user(struct selftest *t, const char *name, uid_t *uid)
 	return pw != NULL;
 }
 
-/* read_all - what comes out of fd up to its end; the beginning of it in out. */
+/* read_answer - what comes out of fd up to its end; the beginning is kept. */
 static void
-read_all(int fd, char *out, size_t size)
+read_answer(struct selftest *t, int fd)
 {
 	char more[512];
 	size_t n = 0;
 	ssize_t got;
 
 	while ((got = read(fd, more, sizeof(more))) > 0) {
-		size_t fits =
-		    size - 1 - n < (size_t)got ? size - 1 - n : (size_t)got;
+		size_t room = sizeof(t->answer) - 1 - n;
+		size_t fits = room < (size_t)got ? room : (size_t)got;
 
-		memcpy(out + n, more, fits);
+		memcpy(t->answer + n, more, fits);
 		n += fits;
 	}
-	out[n] = '\0';
+	t->answer[n] = '\0';
 }
 
 int
-selftest_ask(const char *const argv[], char *out, size_t size)
+selftest_ask(struct selftest *t, const char *const argv[])
 {
 	char room[SELFTEST_LINE_OCTETS], *words[10] = {NULL}, *at = room;
 	posix_spawn_file_actions_t actions;
@@ -142,7 +142,7 @@ selftest_ask(const char *const argv[], char *out, size_t size)
 	    posix_spawnp(&pid, argv[0], &actions, NULL, words, environ) == 0;
 	posix_spawn_file_actions_destroy(&actions);
 	close(ends[1]);
-	read_all(ends[0], out, size);
+	read_answer(t, ends[0]);
 	close(ends[0]);
 	if (!spawned || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		return -1;

@@ -8,7 +8,12 @@
 #include <limits.h>
 #include <sys/types.h>
 
-enum { SELFTEST_PATHS = 4, SELFTEST_WORDS = 32, SELFTEST_LINE_OCTETS = 2048 };
+enum {
+	SELFTEST_PATHS = 4,
+	SELFTEST_WORDS = 32,
+	SELFTEST_LINE_OCTETS = 2048,
+	SELFTEST_ANSWER_OCTETS = 65536
+};
 
 enum selftest_verdict { SELFTEST_OK, SELFTEST_WARN, SELFTEST_WRONG };
 
@@ -23,6 +28,7 @@ struct selftest {
 	unsigned tls : 1;  /* something starts in.popd-tls */
 	unsigned turn;     /* of paths */
 	char paths[SELFTEST_PATHS][PATH_MAX];
+	char answer[SELFTEST_ANSWER_OCTETS]; /* to selftest_ask */
 };
 
 /* selftest_run - all of it, to standard output: a line for each thing looked
@@ -48,9 +54,9 @@ const char *selftest_path(struct selftest *t, const char *path);
 unsigned selftest_user(struct selftest *t, const char *name, uid_t *uid);
 
 /* selftest_ask - runs the program that PATH has for argv[0], and keeps the
- * beginning of what it prints, NUL-terminated. Returns its exit status; -1: it
- * is not there, or did not end by itself. */
-int selftest_ask(const char *const argv[], char *out, size_t size);
+ * beginning of what it prints in t->answer, NUL-terminated. Returns its exit
+ * status; -1: it is not there, or did not end by itself. */
+int selftest_ask(struct selftest *t, const char *const argv[]);
 
 /* selftest_split - cuts text at blanks; returns how many words there are, at
  * most SELFTEST_WORDS. */

@@ -6,10 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ANSWER_OCTETS = 65536 };
-
-static char answer[ANSWER_OCTETS];
-
 /* has - whether the host has that file. */
 static unsigned
 has(struct selftest *t, const char *path)
@@ -66,12 +62,12 @@ postfix(struct selftest *t)
 	    selftest_path(t, "/etc/postfix"), "-h", "mailbox_transport",
 	    "mailbox_command", "home_mailbox", "mailbox_delivery_lock", NULL};
 	const char *values[4];
-	char *text = answer;
+	char *text = t->answer;
 
 	if (!has(t, "/etc/postfix/main.cf"))
 		return;
-	if (selftest_ask(ask, answer, sizeof(answer)) != 0)
-		answer[0] = '\0';
+	if (selftest_ask(t, ask) != 0)
+		t->answer[0] = '\0';
 	for (unsigned i = 0; i < 4; i++) {
 		values[i] = next_line(&text);
 		if (values[i] == NULL) {
@@ -128,7 +124,7 @@ exim(struct selftest *t)
 	const char *ask[] = {NULL, "-C", NULL, "-bP", "transports", NULL};
 	const char *config = NULL, *name = "", *file = "";
 	unsigned dot = 1, fcntl_lock = 1, seen = 0;
-	char *text = answer, *line;
+	char *text = t->answer, *line;
 
 	for (size_t i = 0; i < sizeof(configs) / sizeof(configs[0]); i++) {
 		if (config == NULL && has(t, configs[i]))
@@ -138,7 +134,7 @@ exim(struct selftest *t)
 		return;
 	ask[0] = strstr(config, "exim4") != NULL ? "exim4" : "exim";
 	ask[2] = config;
-	if (selftest_ask(ask, answer, sizeof(answer)) != 0) {
+	if (selftest_ask(t, ask) != 0) {
 		cannot_tell(t, "Exim", "does not say how it locks");
 		return;
 	}
@@ -193,8 +189,8 @@ procmail(struct selftest *t)
 
 	if (!has(t, "/usr/bin/procmail"))
 		return;
-	if (selftest_ask(ask, answer, sizeof(answer)) != 0 ||
-	    (locks = strstr(answer, "Locking strategies:")) == NULL) {
+	if (selftest_ask(t, ask) != 0 ||
+	    (locks = strstr(t->answer, "Locking strategies:")) == NULL) {
 		cannot_tell(t, "procmail", "does not say how it locks");
 		return;
 	}
@@ -216,15 +212,15 @@ dovecot(struct selftest *t)
 
 	if (!has(t, "/etc/dovecot/dovecot.conf"))
 		return;
-	if (selftest_ask(where, answer, sizeof(answer)) != 0) {
+	if (selftest_ask(t, where) != 0) {
 		cannot_tell(t, "Dovecot", "doveconf does not say how it locks");
 		return;
 	}
-	if (strncmp(answer, "mbox:", 5) != 0)
+	if (strncmp(t->answer, "mbox:", 5) != 0)
 		return; /* it has another store */
-	if (selftest_ask(how, answer, sizeof(answer)) == 0 &&
-	    !judge(t, "Dovecot", strstr(answer, "dotlock") != NULL,
-		strstr(answer, "fcntl") != NULL))
+	if (selftest_ask(t, how) == 0 &&
+	    !judge(t, "Dovecot", strstr(t->answer, "dotlock") != NULL,
+		strstr(t->answer, "fcntl") != NULL))
 		selftest_mend("mbox_write_locks = dotlock fcntl in its "
 			      "configuration");
 }

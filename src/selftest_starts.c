@@ -107,13 +107,12 @@ key_file(struct selftest *t, const char *key)
 /* openssl - what openssl x509 says of a certificate when it is asked whether it
  * is good for so many seconds more; NULL: only whether it is one. */
 static int
-openssl(const char *cert, const char *seconds)
+openssl(struct selftest *t, const char *cert, const char *seconds)
 {
 	const char *const ask[] = {"openssl", "x509", "-noout", "-in", cert,
 	    seconds != NULL ? "-checkend" : NULL, seconds, NULL};
-	char said[64];
 
-	return selftest_ask(ask, said, sizeof(said));
+	return selftest_ask(t, ask);
 }
 
 /* certificate - whether it is one, and for how long. */
@@ -121,7 +120,7 @@ static void
 certificate(struct selftest *t, const char *cert)
 {
 	char soon[16];
-	int is_one = openssl(cert, NULL);
+	int is_one = openssl(t, cert, NULL);
 
 	snprintf(soon, sizeof(soon), "%d", SOON_DAYS * 86400);
 	if (is_one < 0) {
@@ -130,11 +129,11 @@ certificate(struct selftest *t, const char *cert)
 	} else if (is_one != 0) {
 		selftest_say(t, SELFTEST_WRONG, "%s: is no certificate", cert);
 		selftest_mend("docs/tls.md tells how to come by one");
-	} else if (openssl(cert, "0") != 0) {
+	} else if (openssl(t, cert, "0") != 0) {
 		selftest_say(
 		    t, SELFTEST_WRONG, "%s: the certificate has expired", cert);
 		selftest_mend("renew it; nothing needs to be started anew");
-	} else if (openssl(cert, soon) != 0) {
+	} else if (openssl(t, cert, soon) != 0) {
 		selftest_say(t, SELFTEST_WARN,
 		    "%s: the certificate expires within %d days", cert,
 		    SOON_DAYS);
@@ -258,13 +257,14 @@ look_at(struct selftest *t, struct start *s)
 
 /* inetd_line - service type protocol wait user program name argument... */
 static void
-inetd_line(struct selftest *t, const char *where, char *line)
+inetd_line(struct selftest *t, const char *where, char *line, void *how)
 {
 	struct start s;
 	char *words[SELFTEST_WORDS];
 	unsigned n, first = 7;
 	size_t at = 0;
 
+	(void)how;
 	if (line[0] == '#' || (n = selftest_split(line, words)) < 6)
 		return;
 	copy(s.where, sizeof(s.where), where);
@@ -290,30 +290,57 @@ inetd_line(struct selftest *t, const char *where, char *line)
 	look_at(t, &s);
 }
 
-/* each_line - calls look with every line of the file path. */
+/* each_line - calls look with every line of the file path, and with how. */
 static void
 each_line(struct selftest *t, const char *path,
-    void (*look)(struct selftest *t, const char *where, char *line))
+    void (*look)(struct selftest *t, const char *where, char *line, void *how),
+    void *how)
 {
-	char line[SELFTEST_LINE_OCTETS];
+	char line[SELFTEST_LINE_OCTETS], where[PATH_MAX];
 	FILE *f = fopen(path, "re");
 
 	if (f == NULL)
 		return;
+	copy(where, sizeof(where), path); /* t->paths go round */
 	while (fgets(line, sizeof(line), f) != NULL)
-		look(t, path, line);
+		look(t, where, line, how);
 	fclose(f);
+}
+
+/* service - of xinetd, as far as it has been read. */
+struct service {
+	struct start s;
+	unsigned begun : 1;
+	unsigned off : 1;
+};
+
+/* xinetd_value - one attribute of a service. */
+static void
+xinetd_value(struct service *x, const char *key, const char *value)
+{
+	struct start *s = &x->s;
+	char word[8];
+
+	if (strcmp(key, "disable") == 0) {
+		copy_word(word, sizeof(word), value);
+		x->off = strcasecmp(word, "yes") == 0;
+	} else if (strcmp(key, "port") == 0) {
+		copy_word(s->service, sizeof(s->service), value);
+	} else if (strcmp(key, "user") == 0) {
+		copy_word(s->user, sizeof(s->user), value);
+	} else if (strcmp(key, "server") == 0) {
+		copy_word(s->program, sizeof(s->program), value);
+	} else if (strcmp(key, "server_args") == 0) {
+		copy(s->args, sizeof(s->args), value);
+	}
 }
 
 /* xinetd_line - of a "service NAME { key = value ... }". */
 static void
-xinetd_line(struct selftest *t, const char *where, char *line)
+xinetd_line(struct selftest *t, const char *where, char *line, void *how)
 {
-	static struct start s;
-	static unsigned off, in_service;
+	struct service *x = how;
 	char *equals = strchr(line, '='), *words[SELFTEST_WORDS];
-	const char *value = equals != NULL ? equals + 1 : NULL;
-	char word[8];
 	unsigned n;
 
 	if (equals != NULL)
@@ -322,27 +349,17 @@ xinetd_line(struct selftest *t, const char *where, char *line)
 	if (n == 0 || words[0][0] == '#')
 		return;
 	if (n > 1 && strcmp(words[0], "service") == 0) {
-		memset(&s, 0, sizeof(s));
-		off = 0;
-		in_service = 1;
-		copy(s.where, sizeof(s.where), where);
-		copy(s.service, sizeof(s.service), words[1]);
-		copy(s.user, sizeof(s.user), "root");
+		memset(x, 0, sizeof(*x));
+		x->begun = 1;
+		copy(x->s.where, sizeof(x->s.where), where);
+		copy(x->s.service, sizeof(x->s.service), words[1]);
+		copy(x->s.user, sizeof(x->s.user), "root");
 	} else if (strcmp(words[0], "}") == 0) {
-		if (in_service && !off)
-			look_at(t, &s);
-		in_service = 0;
-	} else if (value != NULL && strcmp(words[0], "disable") == 0) {
-		copy_word(word, sizeof(word), value);
-		off = strcasecmp(word, "yes") == 0;
-	} else if (value != NULL && strcmp(words[0], "port") == 0) {
-		copy_word(s.service, sizeof(s.service), value);
-	} else if (value != NULL && strcmp(words[0], "user") == 0) {
-		copy_word(s.user, sizeof(s.user), value);
-	} else if (value != NULL && strcmp(words[0], "server") == 0) {
-		copy_word(s.program, sizeof(s.program), value);
-	} else if (value != NULL && strcmp(words[0], "server_args") == 0) {
-		copy(s.args, sizeof(s.args), value);
+		if (x->begun && !x->off)
+			look_at(t, &x->s);
+		x->begun = 0;
+	} else if (equals != NULL) {
+		xinetd_value(x, words[0], equals + 1);
 	}
 }
 
@@ -374,23 +391,25 @@ static void
 xinetd_file(struct selftest *t, const char *dir, const char *name)
 {
 	char path[PATH_MAX];
+	struct service x = {.begun = 0};
 
 	snprintf(path, sizeof(path), "%s%s/%s", t->root, dir, name);
-	each_line(t, path, xinetd_line);
+	each_line(t, path, xinetd_line, &x);
 }
 
-/* What a unit file says; the last line for a key counts. */
-static struct unit {
+/* unit - what its files say; the last line for a key counts. */
+struct unit {
 	char ports[4][64]; /* ListenStream */
 	unsigned nports;
 	unsigned accept : 1;
 	char user[64];
 	char exec[SELFTEST_LINE_OCTETS];
-} unit;
+};
 
 static void
-unit_line(struct selftest *t, const char *where, char *line)
+unit_line(struct selftest *t, const char *where, char *line, void *how)
 {
+	struct unit *u = how;
 	char *value = strchr(line, '=');
 
 	(void)t;
@@ -399,16 +418,15 @@ unit_line(struct selftest *t, const char *where, char *line)
 		return;
 	*value++ = '\0';
 	value[strcspn(value, "\r\n")] = '\0';
-	if (strcmp(line, "ListenStream") == 0 && unit.nports < 4)
-		copy_word(
-		    unit.ports[unit.nports++], sizeof(unit.ports[0]), value);
+	if (strcmp(line, "ListenStream") == 0 && u->nports < 4)
+		copy_word(u->ports[u->nports++], sizeof(u->ports[0]), value);
 	else if (strcmp(line, "Accept") == 0)
-		unit.accept =
+		u->accept =
 		    strcmp(value, "yes") == 0 || strcmp(value, "true") == 0;
 	else if (strcmp(line, "User") == 0)
-		copy_word(unit.user, sizeof(unit.user), value);
+		copy_word(u->user, sizeof(u->user), value);
 	else if (strcmp(line, "ExecStart") == 0)
-		copy(unit.exec, sizeof(unit.exec), value);
+		copy(u->exec, sizeof(u->exec), value);
 }
 
 static const char unit_dirs[][24] = {
@@ -431,19 +449,19 @@ find_unit(struct selftest *t, const char *name, char path[PATH_MAX])
 
 /* unit_of - the entry that a socket unit's service makes. */
 static void
-unit_of(
-    struct selftest *t, const char *path, const char *name, const char *service)
+unit_of(struct selftest *t, struct unit *u, const char *path, const char *name,
+    const char *service)
 {
 	struct start s;
 	char file[PATH_MAX];
 	struct stat st;
-	const char *program = unit.exec;
+	const char *program = u->exec;
 
 	if (find_unit(t, service, file))
-		each_line(t, file, unit_line);
+		each_line(t, file, unit_line, u);
 	memset(&s, 0, sizeof(s));
 	copy(s.where, sizeof(s.where), path);
-	copy(s.user, sizeof(s.user), unit.user[0] != '\0' ? unit.user : "root");
+	copy(s.user, sizeof(s.user), u->user[0] != '\0' ? u->user : "root");
 	program += strspn(program, " \t@:-+!"); /* systemd.service(5) */
 	copy(s.args, sizeof(s.args), program + strcspn(program, " \t"));
 	copy_word(s.program, sizeof(s.program), program);
@@ -456,14 +474,14 @@ unit_of(
 		selftest_mend("systemctl enable --now %s", name);
 		return;
 	}
-	if (!unit.accept) {
+	if (!u->accept) {
 		selftest_say(t, SELFTEST_WRONG,
 		    "%s: without Accept=yes in.popd gets no connection", path);
 		selftest_mend("Accept=yes below [Socket]");
 		return;
 	}
-	for (unsigned i = 0; i < unit.nports; i++) {
-		copy(s.service, sizeof(s.service), unit.ports[i]);
+	for (unsigned i = 0; i < u->nports; i++) {
+		copy(s.service, sizeof(s.service), u->ports[i]);
 		look_at(t, &s);
 	}
 }
@@ -473,22 +491,22 @@ static void
 socket_unit(struct selftest *t, const char *dir, const char *name)
 {
 	char path[PATH_MAX], force[PATH_MAX], service[NAME_MAX + 16];
+	struct unit u = {.nports = 0};
 
 	snprintf(path, sizeof(path), "%s%s/%s", t->root, dir, name);
 	if (!find_unit(t, name, force) || strcmp(path, force) != 0)
 		return;
-	memset(&unit, 0, sizeof(unit));
-	each_line(t, path, unit_line);
+	each_line(t, path, unit_line, &u);
 	snprintf(service, sizeof(service), "%.*s@.service",
 	    (int)(strlen(name) - strlen(".socket")), name);
-	unit_of(t, path, name, service);
+	unit_of(t, &u, path, name, service);
 }
 
 void
 selftest_starts(struct selftest *t)
 {
-	each_line(t, selftest_path(t, "/etc/inetd.conf"), inetd_line);
-	each_line(t, selftest_path(t, "/etc/xinetd.conf"), xinetd_line);
+	each_line(t, selftest_path(t, "/etc/inetd.conf"), inetd_line, NULL);
+	xinetd_file(t, "/etc", "xinetd.conf");
 	each_file(t, "/etc/xinetd.d", "", xinetd_file);
 	for (size_t i = 0; i < sizeof(unit_dirs) / sizeof(unit_dirs[0]); i++)
 		each_file(t, unit_dirs[i], ".socket", socket_unit);

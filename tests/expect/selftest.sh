@@ -321,6 +321,12 @@ wrong '/.*/inetd\.conf: starts /usr/sbin/in\.pop3d, which is no program' 'make i
 entry 'pop3 stream tcp nowait root /usr/sbin/in.popd in.popd' \
 	'110 stream tcp nowait root /usr/sbin/in.popd in.popd'
 warn '/.*/inetd\.conf: serves 110, which another' 'turn one'
+entry 'pop3 stream tcp nowait root /usr/sbin/in.popd in.popd' \
+	'x1 stream tcp nowait root /usr/sbin/in.popd in.popd' 'x2 stream tcp nowait root /usr/sbin/in.popd in.popd' \
+	'x3 stream tcp nowait root /usr/sbin/in.popd in.popd' 'x4 stream tcp nowait root /usr/sbin/in.popd in.popd' \
+	'x5 stream tcp nowait root /usr/sbin/in.popd in.popd'
+look
+is "$(echo "$said" | grep -c '^ok     /.*/etc/inetd\.conf: .* is served by')" 6 "many entries"
 entry 'imap2 stream tcp nowait root /usr/sbin/imapd imapd' '# pop3 stream'
 warn 'no entry of inetd, xinetd or systemd' 'README'
 entry 'pop3 stream tcp nowait root /usr/sbin/in.popd-tls in.popd-tls -c /etc/in.popd/cert.pem -k /etc/in.popd/key.pem -- /usr/sbin/absent'
