@@ -119,7 +119,7 @@ read_answer(struct selftest *t, int fd)
 int
 selftest_ask(struct selftest *t, const char *const argv[])
 {
-	char room[SELFTEST_LINE_OCTETS], *words[10] = {NULL}, *at = room;
+	char room[SELFTEST_LINE_OCTETS] = "", *words[10] = {NULL}, *at = room;
 	posix_spawn_file_actions_t actions;
 	int ends[2], status = -1;
 	unsigned spawned;
@@ -138,8 +138,7 @@ selftest_ask(struct selftest *t, const char *const argv[])
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
-	spawned =
-	    posix_spawnp(&pid, argv[0], &actions, NULL, words, environ) == 0;
+	spawned = posix_spawnp(&pid, room, &actions, NULL, words, environ) == 0;
 	posix_spawn_file_actions_destroy(&actions);
 	close(ends[1]);
 	read_answer(t, ends[0]);
