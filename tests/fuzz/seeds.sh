@@ -150,16 +150,7 @@ for request in 2 4 6 8 10 12; do
 	done
 done
 
-# session: how, then what clients say; base64: what stands behind AUTH.
-for transcript in tests/dialogue/*/*.txt; do
-	for how in 000 001 002 003 013; do
-		# shellcheck disable=SC2059
-		{
-			printf "\\$how"
-			sed -n 's/^C: \(.*\)/\1\r/p' "$transcript"
-		} | seed session
-	done
-done
+# base64: what stands behind AUTH.
 for text in '' AA== AAA= AAAA dGVzdAB0ZXN0AHRlc3Q= dGVzdA== =AAA AAA=BBB \
 	AGFubmEAZ2VoZWlt 'AAA ' Zh== A===; do
 	printf '%s' "$text" | seed base64
@@ -169,3 +160,55 @@ done
 printf 'anna\none\nanna:phone:one\nbea:x:two\n#anna:x:one\n' | seed secrets
 printf 'anna\n\nanna:phone:\nanna::one\nanna:\nanna\n' | seed secrets
 printf 'a\nx:y\na:b:x:y' | seed secrets
+
+# session: how, what goes wrong, what the client says, then the spool. The
+# transcripts' sessions, and a few for each dialect.
+session_seed() { # MODE MOOD, standard input: the commands
+	cat >"$dir/said"
+	size=$(wc -c <"$dir/said")
+	{
+		# shellcheck disable=SC2059 # octets
+		printf "\\$(printf %03o "$1")\\$(printf %03o "$2")$(printf \
+			'\\%03o\\%03o' $((size % 256)) $((size / 256)))"
+		cat "$dir/said" "$mbox"
+	} | seed session
+	rm -f "$dir/said"
+}
+for transcript in tests/dialogue/*/*.txt; do
+	case $transcript in
+	*/pop1/*) mode=1 ;;
+	*/pop2/*) mode=2 ;;
+	*/pop3/*) mode=3 ;;
+	*) mode=0 ;;
+	esac
+	sed -n 's/^C: \(.*\)/\1\r/p' "$transcript" |
+		sed 's/^\(PASS\|pass\) .*\r/\1 geheim\r/' | session_seed "$mode" 0
+done
+for mode in 0 2; do
+	for mood in 0 1 2 8 16; do
+		printf 'HELO a geheim\r\nREAD 1\r\nRETR\r\nACKD\r\nRETR\r\nNACK\r\n%s' \
+			"$(printf 'READ 3\r\nRETR\r\nACKS\r\nFOLD folder\r\nREAD\r')
+RETR
+ACKD
+FOLD empty
+FOLD x
+FOLD d
+QUIT
+" | session_seed "$mode" "$mood"
+	done
+done
+for mode in 0 1; do
+	for mood in 0 1 2 4 8 16; do
+		printf '%s\r\n' 'USER a' 'PASS geheim' 'RDEL f' RCEV RCVD 'RETR f' \
+			RCEV RSET 'RETR empty' RCEV RCVD 'RDEL INBOX' QUIT |
+			session_seed "$mode" "$mood"
+	done
+done
+for mode in 0 3 8 11; do
+	for mood in 0 1 2 8 16; do
+		printf '%s\r\n' CAPA STLS 'USER a' 'PASS no' 'USER a' 'PASS geheim' \
+			CAPA STAT LIST 'LIST 2' UIDL 'UIDL 1' 'TOP 1 2' 'TOP 2 99999' \
+			'RETR 1' 'DELE 1' 'RETR 2' 'DELE 3' LAST NOOP RSET 'DELE 2' \
+			QUIT | session_seed "$mode" "$mood"
+	done
+done
