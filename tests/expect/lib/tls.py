@@ -186,6 +186,44 @@ say(said == b"-ERR not before a login\r\n",
     "however much was pipelined", said)
 r.end()
 
+# Half a command in plain text is not finished in TLS; and nobody speaks first
+# there: no second greeting, no answer to what was said before.
+r = Run("--starttls")
+r.f.readline()
+r.f.write(b"stls\r\nSTLS\r\nUSER an")
+r.f.flush()
+r.f.readline()
+r.tls()
+r.s.settimeout(0.3)
+try:
+    said = r.s.recv(100)
+except (TimeoutError, ssl.SSLError) as e:
+    said = b""
+say(said == b"", "in TLS the server waits for the client", said)
+r.s.settimeout(20)
+r.f = r.s.makefile("rwb")
+said = r.ask(b"na")
+say(said == b"-ERR unknown command\r\n", "half a command is forgotten", said)
+said = r.login()
+say(said.startswith(b"+OK"), "and a login is a login", said)
+r.end()
+
+# What was refused in plain text counts: TLS is no new start for who guesses.
+r = Run("--starttls")
+r.f.readline()
+said = r.ask(b"STLS now")
+say(said == b"-ERR usage: STLS\r\n", "STLS takes no argument", said)
+for secret in b"1", b"2":
+    r.ask(b"USER anna")
+    r.ask(b"PASS " + secret)
+r.ask(b"STLS")
+r.tls()
+r.ask(b"USER anna")
+said = r.ask(b"PASS 3")
+say(said.startswith(b"-ERR [AUTH]") and r.f.readline() == b"",
+    "the third refusal closes, TLS or not", said)
+r.end()
+
 r = Run("--starttls")
 said = r.f.readline() + r.login() + r.ask(b"STLS")
 say(b"+OK maildrop" in said and b"-ERR not after a login" in said,
