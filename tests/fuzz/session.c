@@ -36,6 +36,28 @@ client_authenticate(int broker_fd, const char *user, const char *secret)
 }
 
 enum rc
+client_apop(int broker_fd, const char *user, const char *digest)
+{
+	(void)digest;
+	return client_authenticate(broker_fd, user, "geheim");
+}
+
+enum rc
+client_dialect(int broker_fd, const char *name)
+{
+	(void)broker_fd;
+	must(strncmp(name, "pop", 3) == 0);
+	return RC_OK;
+}
+
+enum rc
+client_plaintext(int broker_fd)
+{
+	(void)broker_fd;
+	return RC_OK;
+}
+
+enum rc
 client_open(int broker_fd, const char *mailbox, struct opened *out)
 {
 	int fd = b.spool;
@@ -116,7 +138,7 @@ void
 client_log(int broker_fd, const char *fmt, ...)
 {
 	(void)broker_fd;
-	must(strncmp(fmt, "event=end ", 10) == 0);
+	must(strncmp(fmt, "dialect=", 8) == 0);
 }
 
 enum rc
