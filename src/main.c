@@ -7,6 +7,7 @@
 #include "priv/peer.h"
 #include "sys/file.h"
 #include "sys/log.h"
+#include "sys/net.h"
 #include "sys/num.h"
 #include "sys/sandbox.h"
 #include <errno.h>
@@ -36,7 +37,7 @@ enum {
 };
 
 struct options {
-	const char *dialect, *spool, *passwd, *user, *state;
+	const char *dialect, *spool, *passwd, *user, *state, *proxies;
 	uint64_t idle_s, lock_s, min_uid, supersede_s;
 	unsigned debugging : 1;
 	unsigned strict_lock : 1;
@@ -49,6 +50,7 @@ static const char usage[] =
     "               [-u user] [-t seconds] [--state dir|none]\n"
     "               [--lock-timeout seconds] [--supersede seconds]\n"
     "               [--strict-lock] [--min-uid number] [--tls]\n"
+    "               [--proxy-protocol networks]\n"
     "\n"
     "A POP server for one connection on descriptors 0 and 1, started by "
     "inetd,\n"
@@ -73,6 +75,9 @@ static const char usage[] =
     "      --tls              the connection is TLS: a program before this "
     "one\n"
     "                         ends it\n"
+    "      --proxy-protocol NETWORKS\n"
+    "                         only proxies connect, from there, and say who\n"
+    "                         their client is\n"
     "  -h, --help             this text\n"
     "  -V, --version          the version\n"
     "\n"
@@ -91,6 +96,7 @@ static const struct option long_options[] = {
     {"supersede", required_argument, NULL, 'S'},
     {"strict-lock", no_argument, NULL, 'L'},
     {"tls", no_argument, NULL, 'T'},
+    {"proxy-protocol", required_argument, NULL, 'p'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -193,6 +199,14 @@ parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'T':
 			o->tls = 1;
+			break;
+		case 'p':
+			if (net_within(optarg, "") == RC_SYNTAX)
+				die(o, EX_USAGE,
+				    "--proxy-protocol takes networks, such as "
+				    "192.0.2.0/24,2001:db8::7, not %s",
+				    optarg);
+			o->proxies = optarg;
 			break;
 		case 'h':
 			printf("%s", usage);
@@ -435,6 +449,27 @@ host_name(char *out, size_t size)
 		memcpy(out, "localhost", sizeof("localhost"));
 }
 
+/* check_proxy - with --proxy-protocol nobody but a proxy may connect. One that
+ * has left already was a health check. */
+static void
+check_proxy(const struct options *o, const char *peer, unsigned tls)
+{
+	if (o->proxies == NULL)
+		return;
+	if (tls && !o->tls)
+		die(o, EX_USAGE,
+		    "--proxy-protocol: a proxy's header comes before TLS and "
+		    "not within; let the proxy end TLS, or use in.popd-tls "
+		    "--starttls");
+	if (net_within(o->proxies, peer) == RC_OK)
+		return;
+	log_open(o->debugging);
+	if (!peer_is_gone(0))
+		log_event(LOG_NOTICE,
+		    "event=no-proxy-header addr=%s why=not-listed", peer);
+	exit(EX_OK);
+}
+
 /* run_session - the child: nobody, nowhere, with the client and the broker. */
 static int __attribute__((noinline)) run_session(const struct options *o,
     struct session_config *config, const struct jail *jail, int broker_fd)
@@ -491,12 +526,14 @@ main(int argc, char **argv)
 	session.tls = o.tls || (session.starttls == NULL && starttls_is_on());
 	tidy_process();
 	peer_name(0, peer);
+	check_proxy(&o, peer, session.tls);
 	peer_tune(1);
 	if (o.state == NULL)
 		o.state = state_path();
 	make_config(&o, &config);
-	config.peer = peer;
+	config.peer = session.peer = peer;
 	config.tls = session.tls;
+	config.proxied = session.proxied = o.proxies != NULL;
 	if (geteuid() == 0)
 		make_jail(&o, config.state_dirfd, &jail);
 	else if (o.passwd == NULL && isatty(2))

@@ -28,6 +28,8 @@ struct session_config {
 	unsigned supersede_s;   /* idle for so long, it makes way */
 	unsigned debugging : 1; /* the dialogue goes to descriptor 2 */
 	unsigned tls : 1;       /* the connection is TLS from the start */
+	unsigned proxied : 1;   /* a proxy's header comes first */
+	const char *peer;       /* the proxy's address then */
 	const struct starttls *starttls; /* how it becomes TLS, or NULL */
 	const char *host;                /* our name, printable */
 };
@@ -39,8 +41,10 @@ struct session {
 	unsigned decided : 1;          /* the dialect stays */
 	unsigned logged_in : 1;        /* the broker said yes */
 	unsigned tls : 1;              /* nobody can listen */
+	unsigned for_itself : 1;       /* it is the proxy, and no client */
 	unsigned done : 1;             /* the last command was not refused */
 	unsigned deleting : 1; /* POP1: the transaction began with RDEL */
+	unsigned port;         /* the one the client reached */
 	unsigned refused;      /* logins */
 	unsigned errors;       /* commands refused before a login */
 	int64_t login_deadline_ms;

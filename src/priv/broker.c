@@ -10,6 +10,7 @@
 #include "priv/broker.h"
 #include "priv/holding.h"
 #include "priv/msg.h"
+#include "priv/peer.h"
 #include "sys/file.h"
 #include "sys/io.h"
 #include "sys/log.h"
@@ -53,6 +54,9 @@ struct broker {
 	sigset_t awake;     /* the signal mask while waiting */
 	unsigned busy_s;    /* so long another session has had the mailbox */
 	unsigned tls : 1;   /* as the session says, for the log */
+	/* The client's address; and what the log has behind it when a proxy
+	 * has said so: the proxy's. */
+	char addr[PEER_OCTETS], via[PEER_OCTETS + 8];
 };
 
 struct broker_row {
@@ -152,12 +156,12 @@ log_login(const struct broker *b, const char *user, const char *why)
 
 	log_quote(quoted, sizeof(quoted), user, strlen(user));
 	if (why == NULL)
-		log_event(LOG_INFO, "event=login tls=%s user=%s addr=%s",
-		    b->tls ? "yes" : "no", quoted, b->config->peer);
+		log_event(LOG_INFO, "event=login tls=%s user=%s addr=%s%s",
+		    b->tls ? "yes" : "no", quoted, b->addr, b->via);
 	else
 		log_event(LOG_NOTICE,
-		    "event=refused tls=%s user=%s addr=%s why=%s",
-		    b->tls ? "yes" : "no", quoted, b->config->peer, why);
+		    "event=refused tls=%s user=%s addr=%s%s why=%s",
+		    b->tls ? "yes" : "no", quoted, b->addr, b->via, why);
 }
 
 /* open_state_dir - the user's own directory under ours, made when absent.
@@ -508,8 +512,8 @@ answer_log(struct broker *b, struct buf *body)
 		if (*c < ' ' || *c > '~')
 			*c = '?';
 	}
-	log_event(LOG_INFO, "%s user=%s addr=%s", text,
-	    b->phase == PHASE_STRANGER ? "-" : b->who.name, b->config->peer);
+	log_event(LOG_INFO, "%s user=%s addr=%s%s", text,
+	    b->phase == PHASE_STRANGER ? "-" : b->who.name, b->addr, b->via);
 	return RC_OK;
 }
 
@@ -519,6 +523,30 @@ answer_tls(struct broker *b, struct buf *body)
 {
 	b->tls = 1;
 	return buf_get_end(body) == RC_OK ? RC_OK : RC_BUG;
+}
+
+/* CLIENT rc, address: whom the peer, which was listed as a proxy, speaks for;
+ * or why that cannot be told. */
+static enum rc
+answer_client(struct broker *b, struct buf *body)
+{
+	char text[PEER_OCTETS];
+	uint32_t rc;
+
+	if (!b->config->proxied || b->asked[MSG_AUTHENTICATE] > 0 ||
+	    buf_get_u32(body, &rc) != RC_OK || rc >= RC_COUNT ||
+	    buf_get_text(body, text, sizeof(text)) != RC_OK ||
+	    buf_get_end(body) != RC_OK)
+		return RC_BUG;
+	if (rc != RC_OK) {
+		log_event(LOG_NOTICE, "event=no-proxy-header addr=%s why=%s",
+		    b->addr, rc_name((enum rc)rc));
+		return RC_OK;
+	}
+	if (!peer_parse(text, b->addr))
+		return RC_BUG;
+	snprintf(b->via, sizeof(b->via), " proxy=%s", b->config->peer);
+	return RC_OK;
 }
 
 /* clang-format off */
@@ -534,6 +562,7 @@ static const struct broker_row rows[] = {
 	{ MSG_LOG,          PHASE_STRANGER | PHASE_USER | PHASE_OPENED,
 	                                    LOG_LINE_OCTETS + 4, 4, answer_log },
 	{ MSG_TLS,          PHASE_STRANGER, 0,                1, answer_tls },
+	{ MSG_CLIENT,       PHASE_STRANGER, PEER_OCTETS + 8,  1, answer_client },
 };
 /* clang-format on */
 
@@ -646,8 +675,9 @@ farewell(struct broker *b, int session, enum rc rc)
 	int status;
 
 	if (stop || rc == RC_BUG || rc == RC_IO) {
-		log_event(stop ? LOG_INFO : LOG_ERR, "event=end why=%s addr=%s",
-		    stop ? "signal" : log_why(rc), b->config->peer);
+		log_event(stop ? LOG_INFO : LOG_ERR,
+		    "event=end why=%s addr=%s%s", stop ? "signal" : log_why(rc),
+		    b->addr, b->via);
 		return stop ? EX_OK : EX_SOFTWARE;
 	}
 	if (rc != RC_EOF)
@@ -656,8 +686,8 @@ farewell(struct broker *b, int session, enum rc rc)
 		return EX_OSERR;
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
-	log_event(LOG_ERR, "event=end why=session-died signal=%d addr=%s",
-	    WTERMSIG(status), b->config->peer);
+	log_event(LOG_ERR, "event=end why=session-died signal=%d addr=%s%s",
+	    WTERMSIG(status), b->addr, b->via);
 	return EX_SOFTWARE;
 }
 
@@ -671,6 +701,7 @@ broker_run(const struct broker_config *config, int fd, int session)
 	    .state_dirfd = -1};
 	enum rc rc;
 
+	snprintf(b.addr, sizeof(b.addr), "%s", config->peer);
 	holding_init(&b.now);
 	catch_signals(&b);
 	srandom((unsigned)session ^ (unsigned)io_now_ms());

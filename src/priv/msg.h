@@ -24,10 +24,11 @@ enum msg_type {
 	MSG_UPDATE_ANS,
 	MSG_UNLOCK, /* -> rc, errno */
 	MSG_UNLOCK_ANS,
-	MSG_LOG,                 /* text; no answer */
-	MSG_LEAVE = MSG_LOG + 2, /* from the broker: another session wants the
-				  * mailbox; no answer */
-	MSG_TLS = MSG_LEAVE + 2, /* the connection is TLS now; no answer */
+	MSG_LOG,                  /* text; no answer */
+	MSG_LEAVE = MSG_LOG + 2,  /* from the broker: another session wants the
+				   * mailbox; no answer */
+	MSG_TLS = MSG_LEAVE + 2,  /* the connection is TLS now; no answer */
+	MSG_CLIENT = MSG_TLS + 2, /* rc, address: a proxy's client; no answer */
 	MSG_END
 };
 
