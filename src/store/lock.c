@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OWNER_OCTETS = 128, DROP_TRIES = 3 };
+enum { DROP_TRIES = 3 };
 
 enum rc
 lock_init(struct lock *l, int dirfd, const char *name)
@@ -34,9 +34,8 @@ lock_init(struct lock *l, int dirfd, const char *name)
 	return n > 0 && (size_t)n < sizeof(l->dot) ? RC_OK : RC_TOOLONG;
 }
 
-/* owner_text - who we are, as a dotlock says it: pid, LF, host, LF. */
-static size_t
-owner_text(char *out, size_t size)
+void
+lock_owner_text(char out[LOCK_OWNER_OCTETS])
 {
 	char host[HOST_NAME_MAX + 1];
 	int n;
@@ -44,8 +43,9 @@ owner_text(char *out, size_t size)
 	if (gethostname(host, sizeof(host)) != 0)
 		host[0] = '\0';
 	host[sizeof(host) - 1] = '\0';
-	n = snprintf(out, size, "%ld\n%s\n", (long)getpid(), host);
-	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+	n = snprintf(out, LOCK_OWNER_OCTETS, "%ld\n%s\n", (long)getpid(), host);
+	if (n < 0 || n >= LOCK_OWNER_OCTETS)
+		out[0] = '\0';
 }
 
 /* of_errno - the result for a dotlock that could not be made. */
@@ -119,13 +119,14 @@ name_temp(const struct lock *l, const char *name, int fd)
 static enum rc
 make_dot(struct lock *l)
 {
-	char temp[NAME_MAX + 1], owner[OWNER_OCTETS];
+	char temp[NAME_MAX + 1], owner[LOCK_OWNER_OCTETS];
 	int fd, was;
 	enum rc rc = make_temp(l, temp, &fd);
 
 	if (rc != RC_OK)
 		return rc;
-	if (io_pwrite(fd, owner, owner_text(owner, sizeof(owner)), 0) != RC_OK)
+	lock_owner_text(owner);
+	if (io_pwrite(fd, owner, strlen(owner), 0) != RC_OK)
 		if (ftruncate(fd, 0) != 0)
 			rc = RC_IO;
 	if (rc == RC_OK)
@@ -151,11 +152,12 @@ make_dot(struct lock *l)
 static unsigned
 owner_is_gone(char *text)
 {
-	char ours[OWNER_OCTETS], *lf = strchr(text, '\n'), *our_lf;
+	char ours[LOCK_OWNER_OCTETS], *lf = strchr(text, '\n'), *our_lf;
 	uint64_t pid;
 
-	if (lf == NULL || owner_text(ours, sizeof(ours)) == 0)
+	if (lf == NULL)
 		return 0;
+	lock_owner_text(ours);
 	our_lf = strchr(ours, '\n');
 	if (our_lf == NULL || strcmp(lf, our_lf) != 0)
 		return 0;
@@ -186,17 +188,18 @@ server_now(const struct lock *l, time_t *out)
 }
 
 static unsigned
-is_old(const struct stat *st, time_t now)
+is_old(const struct stat *st, time_t now, time_t limit_s)
 {
-	return now - st->st_mtim.tv_sec > LOCK_STALE_S &&
-	       now - st->st_ctim.tv_sec > LOCK_STALE_S;
+	return now - st->st_mtim.tv_sec > limit_s &&
+	       now - st->st_ctim.tv_sec > limit_s;
 }
 
 /* is_stale - whether the dotlock described by st may be broken. */
 static unsigned
 is_stale(const struct lock *l, const struct stat *st)
 {
-	char text[OWNER_OCTETS];
+	char text[LOCK_OWNER_OCTETS];
+	time_t limit_s = LOCK_STALE_S;
 	struct stat mbox;
 	size_t got = 0;
 	time_t now;
@@ -212,10 +215,14 @@ is_stale(const struct lock *l, const struct stat *st)
 		close(fd);
 	}
 	text[got] = '\0';
-	if (strlen(text) == got && got > 0 && owner_is_gone(text))
-		return 1;
+	if (strlen(text) == got && got > 0) {
+		if (strcmp(text, l->dead) == 0)
+			limit_s = LOCK_DEAD_S;
+		if (owner_is_gone(text))
+			return 1;
+	}
 	return fstat(l->fd, &mbox) == 0 && server_now(l, &now) == RC_OK &&
-	       is_old(st, now) && is_old(&mbox, now);
+	       is_old(st, now, limit_s) && is_old(&mbox, now, limit_s);
 }
 
 /* set_fcntl - F_WRLCK or F_UNLCK on the whole mailbox, without waiting. */
