@@ -72,6 +72,13 @@ s.close()
 PY
 }
 
+# sample PATTERN: the part of docs/scale-out.md whose first line is like that.
+sample() {
+	awk -v first="$1" '/^```/ { n = NR; inside = 0 }
+		NR == n + 1 && $0 ~ first { inside = 1 }
+		inside' docs/scale-out.md
+}
+
 # ---- who may come, and how
 free_port
 inner=$port
@@ -144,6 +151,11 @@ else
 		X
 	}
 	ssl="ssl crt $tmp/both.pem"
+	proxy "" "one 127.0.0.1:$inner send-proxy-v2"
+	v6=$port
+	if ip -6 addr show dev lo 2>/dev/null | grep -q ::1; then
+		echo "bind [::1]:$v6" >>"$tmp/haproxy.conf"
+	fi
 	proxy "" "one 127.0.0.1:$inner send-proxy check"
 	v1=$port
 	proxy "" "one 127.0.0.1:$inner send-proxy-v2 check check-send-proxy"
@@ -179,7 +191,7 @@ while chunk := s.recv(65536):
     sys.stdout.write(chunk.decode())' "$tmp/haproxy.sock" |
 		awk '$2 ~ /^port/ { print $6 }' >"$tmp/states"
 	is "$(sort -u "$tmp/states")" 2 "and find all servers up"
-	is "$(wc -l <"$tmp/states")" 10 "ten of them"
+	is "$(wc -l <"$tmp/states")" 11 "eleven of them"
 	whole "haproxy, version 1" "$v1"
 	whole "haproxy, version 2" "$v2"
 	whole "haproxy, version 2 with a checksum" "$crc"
@@ -189,9 +201,23 @@ while chunk := s.recv(65536):
 	by_tls "no TLS at haproxy" "pop3://127.0.0.1:$no_ssl" no
 	by_tls "TLS at haproxy, version 1, --tls" \
 		"pop3s://127.0.0.1:$v1_ssl" yes
+	if ip -6 addr show dev lo 2>/dev/null | grep -q ::1; then
+		: >"$log"
+		curl -sg -m 5 -u "$user:$password" "pop3://[::1]:$v6/7" >/dev/null
+		like "$(cat "$log")" "event=login .*addr=::1 proxy=127\.0\.0\.1\$" \
+			"haproxy, from IPv6"
+	else
+		skip "haproxy, from IPv6" "there is none"
+	fi
 	: >"$log"
 	sleep 1
 	is "$(cat "$log")" "" "health checks are still not in the log"
+
+	# What docs/scale-out.md has.
+	sample "^defaults" | sed "s,/etc/haproxy/mail.pem,$tmp/both.pem," \
+		>"$tmp/sample.conf"
+	said=$(LD_LIBRARY_PATH=$libraries "$program" -c -f "$tmp/sample.conf" 2>&1)
+	ok $? "haproxy finds no fault with our sample" "$said"
 
 	# haproxy in front of in.popd-tls: the header is in front of TLS.
 	if [ -x "$B/in.popd-tls" ]; then
@@ -256,6 +282,14 @@ if program=$(find_peer nginx) && module=$(find_peer ngx_mail_module.so); then
 			}
 		}
 	X
+	sample "^mail" >"$tmp/sample.conf"
+	{
+		echo "load_module $module; pid $tmp/nginx2.pid; events {}"
+		sed "s/listen 110/listen 127.0.0.1:$plain/" "$tmp/sample.conf"
+	} >"$tmp/nginx2.conf"
+	said=$(LD_LIBRARY_PATH=$libraries "$program" -t -e "$tmp/nginx2.log" \
+		-c "$tmp/nginx2.conf" 2>&1)
+	ok $? "nginx finds no fault with our sample" "$said"
 	start nginx "$program" -e "$tmp/nginx.log" -c "$tmp/nginx.conf"
 	whole nginx "$plain"
 	by_tls "TLS at nginx, which has no word for it" \

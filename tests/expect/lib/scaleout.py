@@ -315,6 +315,37 @@ def round_of(client, update_s, same_host):
     return took
 
 
+def only(name):
+    """New clients go there alone; sessions elsewhere go on."""
+    for n in hosts:
+        command("set server pop3/%s state %s" % (
+            n, "ready" if name in (n, None) else "drain"))
+    until(lambda: states() == ({name} if name else set(hosts)))
+
+
+def two_at_once(client):
+    """The session lock is one for all hosts."""
+    only("one")
+    client.log_in()
+    only("two")
+    since = time.monotonic()
+    pop = poplib.POP3("10.1.0.1", 110, 40)
+    try:
+        pop.user(user)
+        said = pop.pass_(password)
+    except poplib.error_proto as e:
+        said = e.args[0]
+    pop.close()
+    took = time.monotonic() - since
+    say(said.startswith(b"-ERR [IN-USE] maildrop is in use, another session "
+                        b"has had it for ") and took < 5,
+        "a session on one host keeps the other host out", (said, took))
+    client.quit()
+    client.log_in()
+    client.quit()
+    only(None)
+
+
 def main():
     with open(box, "r+b") as f:
         for n in range(OLD):
@@ -341,6 +372,7 @@ def main():
     say(client.quit(), "a session through haproxy deletes")
     update_s = time.monotonic() - since
     print("# an UPDATE takes %d ms" % (update_s * 1000))
+    two_at_once(client)
     for same, wanted in (False, TAKE_OVER), (True, REBOOTS):
         times = []
         for _ in range(TRIES):

@@ -648,6 +648,7 @@ a_client_is_named_once_and_first(void **state)
 {
 	static const char *const texts[] = {"", "x", "local", "192.0.2.256",
 	    "192.0.2.7 why=x", "192.0.2.7\n", "::1/128", "fe80::1%lo"};
+	static const unsigned char much[PEER_OCTETS + 9];
 	unsigned char room[128];
 	struct buf b;
 	struct run r;
@@ -667,7 +668,7 @@ a_client_is_named_once_and_first(void **state)
 	hostile(MSG_CLIENT, "\0\0\0\0\4\0\0\0::1", 11, 0);
 	hostile(MSG_CLIENT, "\0\0\0\0\3\0\0\0::1x", 12, 0);
 	hostile(MSG_CLIENT, "\377\0\0\0\0\0\0\0", 8, 0);
-	hostile(MSG_CLIENT, zeroes, PEER_OCTETS + 9, 0);
+	hostile(MSG_CLIENT, much, sizeof(much), 0);
 	start(&r);
 	assert_int_equal(client_authenticate(r.fd, "anna", "no"), RC_DENIED);
 	send_raw(&r, MSG_CLIENT, "\0\0\0\0\3\0\0\0::1", 11, 0);
