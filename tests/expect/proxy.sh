@@ -294,6 +294,42 @@ if program=$(find_peer nginx) && module=$(find_peer ngx_mail_module.so); then
 	whole nginx "$plain"
 	by_tls "TLS at nginx, which has no word for it" \
 		"pop3s://127.0.0.1:$port" no
+
+	# Two hosts that share nothing, and each user on one of them.
+	hosts=
+	for name in anna bert; do
+		mkdir -m 1777 "$tmp/$name"
+		mkdir -m 711 "$tmp/$name.state"
+		printf 'From a Thu Jan  1 00:00:00 2026\n\nfor %s\n\n' "$name" \
+			>"$tmp/$name/$name"
+		chown 34567 "$tmp/$name/$name"
+		echo "$name:$(openssl passwd -5 geheim):34567:34567::/nonexistent:/" \
+			>"$tmp/$name.accounts"
+		free_port
+		hosts="$hosts $name=127.0.0.1:$port"
+		start "the host of $name" python3 "$lib/inetd.py" "$port" "$popd" \
+			--proxy-protocol 127.0.0.1 --spool "$tmp/$name" \
+			--state "$tmp/$name.state" --passwd "$tmp/$name.accounts"
+	done
+	free_port
+	# shellcheck disable=SC2086 # a list
+	start "auth_http for two hosts" python3 "$lib/auth_http.py" "$port" $hosts
+	auth=$port
+	free_port
+	sed "s,auth_http .*,auth_http 127.0.0.1:$auth/;,
+		s,listen 127.0.0.1:$plain;,listen 127.0.0.1:$port;,
+		/ssl/d; s,nginx.pid,nginx3.pid," "$tmp/nginx.conf" |
+		awk '/server {/ && seen++ { skip = 1 } !skip; /}/ { skip = 0 }' \
+			>"$tmp/nginx3.conf"
+	start "nginx for two hosts" "$program" -e "$tmp/nginx3.log" \
+		-c "$tmp/nginx3.conf"
+	for name in anna bert; do
+		is "$(curl -s -m 5 -u "$name:geheim" "pop3://127.0.0.1:$port/1")" \
+			"$(printf '\r\nfor %s\r\n' "$name")" \
+			"nginx sends $name to her or his host"
+	done
+	! curl -s -m 5 -u "carl:geheim" "pop3://127.0.0.1:$port/1"
+	ok $? "and carl, whom it does not know, to none"
 else
 	skip "nginx" "not found"
 fi
