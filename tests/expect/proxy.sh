@@ -1,7 +1,8 @@
 #!/bin/sh
 # proxy.sh - in.popd behind real proxies: haproxy with each of its headers, TLS
 # ended there, and its health checks; nginx's mail proxy. And who comes without
-# a header, or is no proxy. Clients come from 127.0.0.9, proxies from 127.0.0.1.
+# a header, or is no proxy. Clients come from 127.0.0.9, haproxy from 127.0.0.77,
+# nginx from 127.0.0.1, and strangers from 127.0.0.78.
 # shellcheck source=tests/expect/lib/real.sh
 . tests/expect/lib/real.sh
 need_root "sessions behind proxies"
@@ -20,7 +21,8 @@ syslog || {
 	skip "sessions behind proxies" "the system's syslog has /dev/log"
 	finish
 }
-from='addr=127\.0\.0\.9 proxy=127\.0\.0\.1$'
+from='addr=127\.0\.0\.9 proxy=127\.0\.0\.(77|1)$'
+via=127.0.0.77
 
 # whole NAME PORT: a session, octet by octet; then the log.
 whole() {
@@ -29,7 +31,7 @@ whole() {
 	said=$(timeout 20 python3 "$lib/session.py" "$2" "$user" "$password" \
 		"$tmp/fixture" 2>&1)
 	ok $? "$1: a session, octet by octet" "$said"
-	wait_for 5 grep -q "event=end.*$from" "$log"
+	wait_for 5 grep -qE "event=end.*$from" "$log"
 	like "$(cat "$log")" "event=login tls=no user=\"$user\" $from" \
 		"$1: the log has the client's address, and the proxy's"
 	like "$(cat "$log")" "event=end why=\"quit\" .*deleted=2 .*$from" \
@@ -79,41 +81,46 @@ sample() {
 		inside' docs/scale-out.md
 }
 
+# noted: what the log has of connections here.
+noted() {
+	grep -oE 'event=.* (addr|proxy)=127\.0\.0\.7[78].*' "$log"
+}
+
 # ---- who may come, and how
 free_port
 inner=$port
 start "in.popd --proxy-protocol" python3 "$lib/inetd.py" "$inner" "$popd" \
-	--proxy-protocol 10.0.0.0/8,127.0.0.1
-is "$(talk 127.0.0.9 "$inner" say 'PROXY TCP4 192.0.2.7 192.0.2.1 1 110\r\n')" \
+	--proxy-protocol 10.0.0.0/8,127.0.0.1,$via
+is "$(talk 127.0.0.78 "$inner" say 'PROXY TCP4 192.0.2.7 192.0.2.1 1 110\r\n')" \
 	"" "who is not listed is told nothing"
-wait_for 5 grep -q event= "$log"
-is "$(grep -o 'event=.*' "$log")" \
-	"event=no-proxy-header addr=127.0.0.9 why=not-listed" "but the log is"
+wait_for 5 noted
+is "$(noted)" \
+	"event=no-proxy-header addr=127.0.0.78 why=not-listed" "but the log is"
 : >"$log"
-is "$(talk 127.0.0.1 "$inner" say 'CAPA\r\n')" "" \
+is "$(talk $via "$inner" say 'CAPA\r\n')" "" \
 	"a listed one without a header is told nothing either"
-wait_for 5 grep -q event= "$log"
-is "$(grep -o 'event=.*' "$log")" \
-	"event=no-proxy-header addr=127.0.0.1 why=no-such" "but the log is"
+wait_for 5 noted
+is "$(noted)" \
+	"event=no-proxy-header addr=$via why=no-such" "but the log is"
 : >"$log"
-like "$(talk 127.0.0.1 "$inner" say \
+like "$(talk $via "$inner" say \
 	'PROXY TCP4 192.0.2.7 192.0.2.1 1 110\r\nUSER nobody\r\nPASS x\r\n')" \
 	'^-ERR \[AUTH\]' "with one it is served"
-wait_for 5 grep -q event=end "$log"
-like "$(cat "$log")" \
-	'event=refused tls=no user="nobody" addr=192\.0\.2\.7 proxy=127\.0\.0\.1 why=[a-z-]+$' \
+wait_for 5 noted
+like "$(noted)" \
+	'event=refused tls=no user="nobody" addr=192\.0\.2\.7 proxy=127\.0\.0\.77 why=[a-z-]+$' \
 	"and a refused login has both addresses"
 : >"$log"
-for address in 127.0.0.1 127.0.0.9; do
+for address in "$via" 127.0.0.78; do
 	for _ in 1 2 3 4 5 6 7 8; do
 		talk "$address" "$inner" reset
 	done
 done
-talk 127.0.0.1 "$inner" say ''
-like "$(talk 127.0.0.1 "$inner" say 'PROXY UNKNOWN\r\nQUIT\r\n')" \
+talk $via "$inner" say ''
+like "$(talk $via "$inner" say 'PROXY UNKNOWN\r\nQUIT\r\n')" \
 	'^\+OK POP3' "a check is answered"
 sleep 0.5
-is "$(grep -v 'addr=127\.0\.0\.9 why=not-listed$' "$log")" "" \
+is "$(noted | grep -v 'addr=127\.0\.0\.78 why=not-listed$')" "" \
 	"who only looks in is not in the log"
 like "$("$popd" --state none --spool "$tmp" 2>/dev/null <<-X
 	PROXY TCP4 192.0.2.7 192.0.2.1 1 110
@@ -129,7 +136,7 @@ else
 	free_port
 	tls_inner=$port
 	start "in.popd --tls --proxy-protocol" python3 "$lib/inetd.py" \
-		"$tls_inner" "$popd" --tls --proxy-protocol 127.0.0.1
+		"$tls_inner" "$popd" --tls --proxy-protocol "$via"
 	cat >"$tmp/haproxy.conf" <<-X
 		global
 			stats socket $tmp/haproxy.sock
@@ -138,6 +145,7 @@ else
 			timeout connect 5s
 			timeout client 11m
 			timeout server 11m
+			source $via
 			default-server inter 200 fastinter 200 rise 1 fall 2
 	X
 	# proxy BIND SERVER [BACKEND-LINE]: $port is its.
@@ -181,7 +189,7 @@ else
 	: >"$log"
 	start haproxy "$program" -db -f "$tmp/haproxy.conf"
 	sleep 2
-	is "$(cat "$log")" "" "haproxy's health checks are not in the log"
+	is "$(noted)" "" "haproxy's health checks are not in the log"
 	echo "show servers state" | timeout 5 python3 -c '
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
@@ -204,14 +212,14 @@ while chunk := s.recv(65536):
 	if ip -6 addr show dev lo 2>/dev/null | grep -q ::1; then
 		: >"$log"
 		curl -sg -m 5 -u "$user:$password" "pop3://[::1]:$v6/7" >/dev/null
-		like "$(cat "$log")" "event=login .*addr=::1 proxy=127\.0\.0\.1\$" \
+		like "$(cat "$log")" "event=login .*addr=::1 proxy=127\.0\.0\.77\$" \
 			"haproxy, from IPv6"
 	else
 		skip "haproxy, from IPv6" "there is none"
 	fi
 	: >"$log"
 	sleep 1
-	is "$(cat "$log")" "" "health checks are still not in the log"
+	is "$(noted)" "" "health checks are still not in the log"
 
 	# What docs/scale-out.md has.
 	sample "^defaults" | sed "s,/etc/haproxy/mail.pem,$tmp/both.pem," \
@@ -225,7 +233,7 @@ while chunk := s.recv(65536):
 		stls_inner=$port
 		start "in.popd-tls --starttls" python3 "$lib/inetd.py" \
 			"$stls_inner" "$B/in.popd-tls" --cert "$tmp/both.pem" \
-			--starttls -- "$popd" --proxy-protocol 127.0.0.1
+			--starttls -- "$popd" --proxy-protocol "$via"
 		free_port
 		pop3s=$port
 		start "in.popd-tls" python3 "$lib/inetd.py" "$pop3s" \
