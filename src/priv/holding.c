@@ -47,70 +47,17 @@ holding_open_state(struct holding *h, int dirfd)
 }
 
 /* The note in the state file: "popdsess", and since when the session lock has
- * been held, in seconds; behind it, who of those that had the session lock has
- * made a dotlock last, as it says itself. */
+ * been held, in seconds. */
 static const char note_magic[8] = {'p', 'o', 'p', 'd', 's', 'e', 's', 's'};
-enum {
-	NOTE_OWNER = sizeof(note_magic) + 8,
-	NOTE_OCTETS = NOTE_OWNER + 4 + LOCK_OWNER_OCTETS
-};
-
-/* read_note - RC_CORRUPT: there is none; what is missing behind since is "". */
-static enum rc
-read_note(
-    const struct holding *h, uint64_t *since, char owner[LOCK_OWNER_OCTETS])
-{
-	unsigned char note[NOTE_OCTETS];
-	struct buf b;
-	enum rc rc;
-
-	owner[0] = '\0';
-	buf_init(&b, note, sizeof(note));
-	rc = io_pread(h->state_fd, note, sizeof(note), STATE_NOTE, &b.len);
-	if (rc != RC_OK)
-		return rc;
-	if (b.len < sizeof(note_magic) ||
-	    memcmp(note, note_magic, sizeof(note_magic)) != 0)
-		return RC_CORRUPT;
-	b.pos = sizeof(note_magic);
-	rc = buf_get_u64(&b, since);
-	if (rc == RC_OK && buf_get_text(&b, owner, LOCK_OWNER_OCTETS) != RC_OK)
-		owner[0] = '\0';
-	return rc;
-}
-
-/* note_owner - that the dotlock is ours, for whoever has the session lock after
- * us. Where there is no room for it, ours has to get old as others do. */
-static void
-note_owner(struct holding *h)
-{
-	unsigned char note[NOTE_OCTETS - NOTE_OWNER];
-	char owner[LOCK_OWNER_OCTETS];
-	struct buf b;
-
-	if (h->state_fd < 0 || h->noted || !h->lock.held || h->lock.shared)
-		return;
-	lock_owner_text(owner);
-	buf_init(&b, note, sizeof(note));
-	h->noted = buf_put_text(&b, owner) == RC_OK &&
-		   io_pwrite(h->state_fd, note, b.len,
-		       STATE_NOTE + NOTE_OWNER) == RC_OK;
-}
 
 enum rc
 holding_claim(struct holding *h)
 {
-	unsigned char note[NOTE_OWNER];
-	uint64_t since;
+	unsigned char note[sizeof(note_magic) + 8];
 	struct buf b;
 	enum rc rc = lock_whole(h->state_fd);
 
 	if (rc == RC_OK) {
-		/* Whoever had it before us is gone, and its dotlock has no
-		 * owner any more. */
-		if (read_note(h, &since, h->lock.dead) != RC_OK)
-			h->lock.dead[0] = '\0';
-		note_owner(h);
 		buf_init(&b, note, sizeof(note));
 		if (buf_put(&b, note_magic, sizeof(note_magic)) != RC_OK ||
 		    buf_put_u64(&b, (uint64_t)time(NULL)) != RC_OK ||
@@ -125,11 +72,20 @@ holding_claim(struct holding *h)
 pid_t
 holding_rival(const struct holding *h, unsigned *busy_s)
 {
+	unsigned char note[sizeof(note_magic) + 8];
 	uint64_t since, now = (uint64_t)time(NULL);
-	char owner[LOCK_OWNER_OCTETS];
+	struct buf b;
+	size_t got;
 
 	*busy_s = 1;
-	if (read_note(h, &since, owner) == RC_OK && since < now &&
+	buf_init(&b, note, sizeof(note));
+	b.len = sizeof(note);
+	b.pos = sizeof(note_magic);
+	if (io_pread(h->state_fd, note, sizeof(note), STATE_NOTE, &got) ==
+		RC_OK &&
+	    got == sizeof(note) &&
+	    memcmp(note, note_magic, sizeof(note_magic)) == 0 &&
+	    buf_get_u64(&b, &since) == RC_OK && since < now &&
 	    now - since <= UINT32_MAX)
 		*busy_s = (unsigned)(now - since);
 	return lock_owner(h->state_fd);
@@ -264,10 +220,7 @@ with_group(struct holding *h, enum rc (*what)(struct holding *h))
 enum rc
 holding_try(struct holding *h)
 {
-	enum rc rc = with_group(h, attempt);
-
-	note_owner(h);
-	return rc;
+	return with_group(h, attempt);
 }
 
 /* journal - where it is, or -1. */

@@ -14,7 +14,6 @@ struct holding {
 	int state_fd;   /* -1: no state */
 	int journal_fd; /* in its place, beside the mailbox; or -1 */
 	struct lock lock;
-	unsigned noted : 1; /* the state file says that we lock */
 	const struct account *who;
 	gid_t spool_gid; /* raised for the maildrop, or CRED_NO_GROUP */
 };
@@ -32,8 +31,7 @@ enum rc holding_begin(struct holding *h, const struct place *place,
 enum rc holding_open_state(struct holding *h, int dirfd) MUST_CHECK;
 
 /* holding_claim - takes the session lock, which is on the state file, and notes
- * the time in it; who had it before is gone, and h->lock knows its dotlock from
- * then on. RC_BUSY: another session has it. RC_IO leaves h without a
+ * the time in it. RC_BUSY: another session has it. RC_IO leaves h without a
  * state file. */
 enum rc holding_claim(struct holding *h) MUST_CHECK;
 

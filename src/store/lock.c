@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DROP_TRIES = 3 };
+enum { OWNER_OCTETS = 128, DROP_TRIES = 3 };
 
 enum rc
 lock_init(struct lock *l, int dirfd, const char *name)
@@ -34,8 +34,9 @@ lock_init(struct lock *l, int dirfd, const char *name)
 	return n > 0 && (size_t)n < sizeof(l->dot) ? RC_OK : RC_TOOLONG;
 }
 
-void
-lock_owner_text(char out[LOCK_OWNER_OCTETS])
+/* owner_text - who we are, as a dotlock says it: pid, LF, host, LF. */
+static size_t
+owner_text(char *out, size_t size)
 {
 	char host[HOST_NAME_MAX + 1];
 	int n;
@@ -43,9 +44,8 @@ lock_owner_text(char out[LOCK_OWNER_OCTETS])
 	if (gethostname(host, sizeof(host)) != 0)
 		host[0] = '\0';
 	host[sizeof(host) - 1] = '\0';
-	n = snprintf(out, LOCK_OWNER_OCTETS, "%ld\n%s\n", (long)getpid(), host);
-	if (n < 0 || n >= LOCK_OWNER_OCTETS)
-		out[0] = '\0';
+	n = snprintf(out, size, "%ld\n%s\n", (long)getpid(), host);
+	return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }
 
 /* of_errno - the result for a dotlock that could not be made. */
@@ -119,14 +119,13 @@ name_temp(const struct lock *l, const char *name, int fd)
 static enum rc
 make_dot(struct lock *l)
 {
-	char temp[NAME_MAX + 1], owner[LOCK_OWNER_OCTETS];
+	char temp[NAME_MAX + 1], owner[OWNER_OCTETS];
 	int fd, was;
 	enum rc rc = make_temp(l, temp, &fd);
 
 	if (rc != RC_OK)
 		return rc;
-	lock_owner_text(owner);
-	if (io_pwrite(fd, owner, strlen(owner), 0) != RC_OK)
+	if (io_pwrite(fd, owner, owner_text(owner, sizeof(owner)), 0) != RC_OK)
 		if (ftruncate(fd, 0) != 0)
 			rc = RC_IO;
 	if (rc == RC_OK)
@@ -152,12 +151,11 @@ make_dot(struct lock *l)
 static unsigned
 owner_is_gone(char *text)
 {
-	char ours[LOCK_OWNER_OCTETS], *lf = strchr(text, '\n'), *our_lf;
+	char ours[OWNER_OCTETS], *lf = strchr(text, '\n'), *our_lf;
 	uint64_t pid;
 
-	if (lf == NULL)
+	if (lf == NULL || owner_text(ours, sizeof(ours)) == 0)
 		return 0;
-	lock_owner_text(ours);
 	our_lf = strchr(ours, '\n');
 	if (our_lf == NULL || strcmp(lf, our_lf) != 0)
 		return 0;
@@ -188,18 +186,17 @@ server_now(const struct lock *l, time_t *out)
 }
 
 static unsigned
-is_old(const struct stat *st, time_t now, time_t limit_s)
+is_old(const struct stat *st, time_t now)
 {
-	return now - st->st_mtim.tv_sec > limit_s &&
-	       now - st->st_ctim.tv_sec > limit_s;
+	return now - st->st_mtim.tv_sec > LOCK_STALE_S &&
+	       now - st->st_ctim.tv_sec > LOCK_STALE_S;
 }
 
 /* is_stale - whether the dotlock described by st may be broken. */
 static unsigned
 is_stale(const struct lock *l, const struct stat *st)
 {
-	char text[LOCK_OWNER_OCTETS];
-	time_t limit_s = LOCK_STALE_S;
+	char text[OWNER_OCTETS];
 	struct stat mbox;
 	size_t got = 0;
 	time_t now;
@@ -215,14 +212,10 @@ is_stale(const struct lock *l, const struct stat *st)
 		close(fd);
 	}
 	text[got] = '\0';
-	if (strlen(text) == got && got > 0) {
-		if (strcmp(text, l->dead) == 0)
-			limit_s = LOCK_DEAD_S;
-		if (owner_is_gone(text))
-			return 1;
-	}
+	if (strlen(text) == got && got > 0 && owner_is_gone(text))
+		return 1;
 	return fstat(l->fd, &mbox) == 0 && server_now(l, &now) == RC_OK &&
-	       is_old(st, now, limit_s) && is_old(&mbox, now, limit_s);
+	       is_old(st, now) && is_old(&mbox, now);
 }
 
 /* set_fcntl - F_WRLCK or F_UNLCK on the whole mailbox, without waiting. */

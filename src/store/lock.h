@@ -9,22 +9,15 @@
 #include <limits.h>
 #include <sys/types.h>
 
-enum {
-	LOCK_STALE_S = 300, /* the age at which a dotlock may be broken */
-	LOCK_DEAD_S = 15,   /* the same for one whose owner is known to be gone,
-			     * should we be wrong */
-	LOCK_OWNER_OCTETS = 128
-};
+enum { LOCK_STALE_S = 300 }; /* the age at which a dotlock may be broken */
 
 struct lock {
-	int dirfd;                    /* the spool directory, the caller's */
-	int fd;                       /* the mailbox, the caller's */
-	char name[NAME_MAX + 1];      /* of the mailbox within dirfd */
-	char dot[NAME_MAX + 1];       /* of its dotlock */
-	int dot_fd;                   /* our dotlock; while it is open no other
-				       * file can have its inode number */
-	char dead[LOCK_OWNER_OCTETS]; /* what a dotlock says whose owner is
-				       * gone, on whatever host; or "" */
+	int dirfd;               /* the spool directory, the caller's */
+	int fd;                  /* the mailbox, the caller's */
+	char name[NAME_MAX + 1]; /* of the mailbox within dirfd */
+	char dot[NAME_MAX + 1];  /* of its dotlock */
+	int dot_fd;              /* our dotlock; while it is open no other
+				  * file can have its inode number */
 	unsigned held : 1;
 	unsigned shared : 1;     /* fcntl for reading, and no dotlock */
 	unsigned plain_temp : 1; /* make the dotlock from a named file */
@@ -38,17 +31,12 @@ enum rc lock_init(struct lock *l, int dirfd, const char *name) MUST_CHECK;
  * waits. fd is the mailbox, open for writing: the process must have no other
  * descriptor on it, since closing one drops the lock. A dotlock is broken when
  * its owner was on this host and is gone, or when it and the mailbox have not
- * changed for LOCK_STALE_S by the file server's clock, for LOCK_DEAD_S when it
- * is l->dead's.
+ * changed for LOCK_STALE_S by the file server's clock.
  * With l->shared set, an fcntl read lock is all: for a file that cannot be
  * changed anyway. RC_BUSY: somebody holds one of them; RC_CHANGED: the name no
  * longer belongs to fd, open it again; RC_DENIED: no right to make a dotlock
  * here; RC_IO. */
 enum rc lock_try(struct lock *l, int fd) MUST_CHECK;
-
-/* lock_owner_text - who this process is, as its dotlocks say it: pid, LF, host,
- * LF. "": that does not fit. */
-void lock_owner_text(char out[LOCK_OWNER_OCTETS]);
 
 /* lock_whole - an fcntl write lock on the whole file behind fd, at once or not
  * at all; it ends with the process or with any close of the file. RC_BUSY:

@@ -381,75 +381,6 @@ the_session_lock_has_an_age(void **state)
 	assert_int_equal(elsewhere(rival, "f"), 200);
 }
 
-/* take_and_die - a session that leaves its dotlock: on another host, as the
- * note and the dotlock say it. */
-static int
-take_and_die(const char *mailbox)
-{
-	static const char other[] = "4711\nother.example\n";
-	unsigned char note[20] = "popdsess";
-	struct holding h;
-	int fd;
-
-	begin(&h, mailbox, CRED_NO_GROUP);
-	if (claim(&h) != RC_OK)
-		return 1;
-	note[16] = sizeof(other) - 1;
-	if (pwrite(h.state_fd, note, 20, STATE_NOTE) != 20 ||
-	    pwrite(h.state_fd, other, sizeof(other) - 1, STATE_NOTE + 20) !=
-		(ssize_t)sizeof(other) - 1)
-		return 2;
-	fd = open(in_top("spool/anna.lock"),
-	    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	return fd >= 0 && write(fd, other, sizeof(other) - 1) > 0 ? 0 : 3;
-}
-
-/* Who gets the session lock knows that the one who had it is gone, and which
- * dotlock has lost its owner; what is no note says nothing. */
-static void
-a_dead_sessions_dotlock_is_known(void **state)
-{
-	char own[LOCK_OWNER_OCTETS];
-	struct holding h;
-
-	(void)state;
-	assert_int_equal(elsewhere(take_and_die, ""), 0);
-	begin(&h, "", CRED_NO_GROUP);
-	assert_string_equal(h.lock.dead, "");
-	assert_int_equal(claim(&h), RC_OK);
-	assert_string_equal(h.lock.dead, "4711\nother.example\n");
-	assert_int_equal(holding_close(&h), RC_OK);
-	/* one that has the session lock, but not the others, changes nothing */
-	begin(&h, "", CRED_NO_GROUP);
-	assert_int_equal(claim(&h), RC_OK);
-	assert_string_equal(h.lock.dead, "4711\nother.example\n");
-	assert_int_equal(holding_try(&h), RC_BUSY);
-	assert_int_equal(holding_close(&h), RC_OK);
-	begin(&h, "", CRED_NO_GROUP);
-	assert_int_equal(claim(&h), RC_OK);
-	assert_string_equal(h.lock.dead, "4711\nother.example\n");
-	assert_int_equal(unlink(in_top("spool/anna.lock")), 0);
-	assert_int_equal(holding_try(&h), RC_OK);
-	assert_int_equal(holding_close(&h), RC_OK);
-	/* now it is this process that had them last */
-	begin(&h, "", CRED_NO_GROUP);
-	assert_int_equal(claim(&h), RC_OK);
-	lock_owner_text(own);
-	assert_string_equal(h.lock.dead, own);
-	write_note(&h, "popdsesx", 1);
-	assert_int_equal(holding_close(&h), RC_OK);
-	begin(&h, "", CRED_NO_GROUP);
-	assert_int_equal(claim(&h), RC_OK);
-	assert_string_equal(h.lock.dead, "");
-	write_note(&h, "popdsess", 1);
-	assert_int_equal(ftruncate(h.state_fd, 16), 0); /* as it once was */
-	assert_int_equal(holding_close(&h), RC_OK);
-	begin(&h, "", CRED_NO_GROUP);
-	assert_int_equal(claim(&h), RC_OK);
-	assert_string_equal(h.lock.dead, "");
-	assert_int_equal(holding_close(&h), RC_OK);
-}
-
 /* UPDATE, and where its journal is. */
 static void
 nothing_is_updated_without_the_locks(void **state)
@@ -884,7 +815,6 @@ main(void)
 	    CASE(a_folder_from_begin_to_close),
 	    CASE(the_state_file_is_the_session_lock),
 	    CASE(the_session_lock_has_an_age),
-	    CASE(a_dead_sessions_dotlock_is_known),
 	    CASE(nothing_is_updated_without_the_locks),
 	    CASE(a_journal_beside_the_mailbox),
 	    CASE(a_name_without_room_for_a_journal),

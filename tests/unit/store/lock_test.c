@@ -665,49 +665,6 @@ old_dotlock(void **state)
 	world_close(&w);
 }
 
-/* One whose owner is known to be gone need not be as old, and no other is
- * taken for it. */
-static void
-a_dead_owners_dotlock(void **state)
-{
-	static const char dead[] = "77\nother-host\n";
-	static const char *const others[] = {"78\nother-host\n",
-	    "77\nother-hos\n", "77\nother-host\n\n", "77\n", "77", ""};
-	enum { YOUNG = LOCK_DEAD_S - 2, OLD = LOCK_DEAD_S + 2 };
-	struct world w;
-
-	world_open(&w, *state);
-	set_age(w.s->box, 1, OLD, OLD);
-	for (unsigned known = 0; known < 2; known++) {
-		memcpy(w.l.dead, known ? dead : "", known ? sizeof(dead) : 1);
-		spool_put(w.dot, dead, sizeof(dead) - 1);
-		set_age(w.dot, 0, OLD, YOUNG);
-		is_refused(&w, RC_BUSY, 1);
-		set_age(w.dot, 0, YOUNG, OLD);
-		is_refused(&w, RC_BUSY, 1);
-		set_age(w.dot, 0, OLD, OLD);
-		set_age(w.s->box, 1, YOUNG, OLD);
-		is_refused(&w, RC_BUSY, 1);
-		set_age(w.s->box, 1, OLD, YOUNG);
-		is_refused(&w, RC_BUSY, 1);
-		set_age(w.s->box, 1, OLD, OLD);
-		for (size_t i = 0; i < sizeof(others) / sizeof(others[0]);
-		     i++) {
-			spool_put(w.dot, others[i], strlen(others[i]));
-			set_age(w.dot, 0, OLD, OLD);
-			is_refused(&w, RC_BUSY, 1);
-		}
-		spool_put(w.dot, dead, sizeof(dead) - 1);
-		set_age(w.dot, 0, OLD, OLD);
-		if (!known)
-			is_refused(&w, RC_BUSY, 1);
-	}
-	assert_int_equal(lock_try(&w.l, w.fd), RC_OK);
-	aged[0].ino = 0;
-	lock_release(&w.l);
-	world_close(&w);
-}
-
 /* A living owner on this host loses it by age as well: pids come again. A date
  * in the future makes nothing old. */
 static void
@@ -1012,7 +969,6 @@ main(void)
 	    CASE(the_link_count_decides),
 	    CASE(owner_alive_or_unknown),
 	    CASE(old_dotlock),
-	    CASE(a_dead_owners_dotlock),
 	    CASE(old_with_living_owner),
 	    CASE(odd_dotlocks),
 	    CASE(replaced_mailbox),
