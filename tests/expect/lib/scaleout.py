@@ -286,6 +286,17 @@ def recovered():
                               user.encode(), f.read()))
 
 
+def take_away(host):
+    """The dead host's dotlock, as docs/scale-out.md tells who knows of it."""
+    try:
+        with open(dot) as f:
+            owner = (f.read().split("\n") + ["", ""])[1]
+    except OSError:
+        return
+    if owner == host.name:
+        os.unlink(dot)
+
+
 def round_of(client, update_s, same_host):
     """One death in UPDATE. None: it came too late, UPDATE was done."""
     struck = []
@@ -303,6 +314,8 @@ def round_of(client, update_s, same_host):
         command("set server pop3/%s state maint" % other.name)
         host.boot()
         until(lambda: states() == {host.name})
+    else:
+        take_away(host)
     client.log_in()
     took = time.monotonic() - since
     client.quit()
