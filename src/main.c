@@ -3,6 +3,7 @@
  * The only file that ends the process. DESIGN: docs/trust.md. */
 #include "auth/entry.h"
 #include "pop/dialect.h"
+#include "pop/plaintext.h"
 #include "priv/broker.h"
 #include "priv/peer.h"
 #include "selftest.h"
@@ -40,7 +41,7 @@ enum {
 
 struct options {
 	const char *dialect, *spool, *passwd, *user, *state, *root;
-	const char *plaintext, *secrets;
+	const char *plaintext, *secrets, *proxies;
 	uint64_t idle_s, lock_s, min_uid, supersede_s;
 	unsigned debugging : 1;
 	unsigned strict_lock : 1;
@@ -54,6 +55,7 @@ static const char usage[] =
     "               [-u user] [-t seconds] [--state dir|none]\n"
     "               [--lock-timeout seconds] [--supersede seconds]\n"
     "               [--strict-lock] [--min-uid number] [--tls]\n"
+    "               [--proxy-protocol networks]\n"
     "               [--plaintext always|never|local[,network...]] [--secrets "
     "file]\n"
     "       in.popd --selftest [--root dir] [-m spooldir] [-u user]\n"
@@ -82,6 +84,9 @@ static const char usage[] =
     "      --tls              the connection is TLS: a program before this "
     "one\n"
     "                         ends it\n"
+    "      --proxy-protocol NETWORKS\n"
+    "                         only proxies connect, from there, and say who\n"
+    "                         their client is\n"
     "      --plaintext WHEN   passwords without TLS: always (the default), "
     "never,\n"
     "                         or local: from this host, and from networks "
@@ -114,6 +119,7 @@ static const struct option long_options[] = {
     {"secrets", required_argument, NULL, 'e'},
     {"selftest", no_argument, NULL, 'X'},
     {"root", required_argument, NULL, 'R'},
+    {"proxy-protocol", required_argument, NULL, 'Y'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
@@ -230,6 +236,14 @@ parse_options(int argc, char **argv, struct options *o)
 		case 'R':
 			o->root = optarg;
 			break;
+		case 'Y':
+			if (net_within(optarg, "") == RC_SYNTAX)
+				die(o, EX_USAGE,
+				    "--proxy-protocol takes networks, such as "
+				    "192.0.2.0/24,2001:db8::7, not %s",
+				    optarg);
+			o->proxies = optarg;
+			break;
 		case 'h':
 			printf("%s", usage);
 			exit(EX_OK);
@@ -275,31 +289,6 @@ pick_dialect(const struct options *o, const char *program)
 			    o->dialect);
 	}
 	return d;
-}
-
-/* needs_tls - whether a client at peer must have TLS before it sends a
- * password. */
-static unsigned
-needs_tls(const struct options *o, const char *peer)
-{
-	static const char here[] = "127.0.0.0/8,::1";
-	enum rc listed = RC_NOSUCH;
-
-	if (o->plaintext == NULL || strcmp(o->plaintext, "always") == 0)
-		return 0;
-	if (strcmp(o->plaintext, "never") == 0)
-		return 1;
-	if (strncmp(o->plaintext, "local,", 6) == 0)
-		listed = net_within(o->plaintext + 6, peer);
-	else if (strcmp(o->plaintext, "local") != 0)
-		listed = RC_SYNTAX;
-	if (listed == RC_SYNTAX)
-		die(o, EX_USAGE,
-		    "--plaintext takes always, never, or local with networks "
-		    "as in local,192.168.1.0/24,fd00::/8, not %s",
-		    o->plaintext);
-	return listed != RC_OK && strcmp(peer, "local") != 0 &&
-	       net_within(here, peer) != RC_OK;
 }
 
 /* tidy_descriptors - 0, 1 and 2 are open, and what starttls_take finds; nothing
@@ -537,6 +526,27 @@ open_secrets(const struct options *o, struct secrets *out)
 	    (unsigned long long)noise[0], (unsigned long long)noise[1], host);
 }
 
+/* check_proxy - with --proxy-protocol nobody but a proxy may connect. One that
+ * has left already was a health check. */
+static void
+check_proxy(const struct options *o, const char *peer, unsigned tls)
+{
+	if (o->proxies == NULL)
+		return;
+	if (tls && !o->tls)
+		die(o, EX_USAGE,
+		    "--proxy-protocol: a proxy's header comes before TLS and "
+		    "not within; let the proxy end TLS, or use in.popd-tls "
+		    "--starttls");
+	if (net_within(o->proxies, peer) == RC_OK)
+		return;
+	log_open(o->debugging);
+	if (!peer_is_gone(0))
+		log_event(LOG_NOTICE,
+		    "event=no-proxy-header addr=%s why=not-listed", peer);
+	exit(EX_OK);
+}
+
 /* run_session - the child: nobody, nowhere, with the client and the broker. */
 static int __attribute__((noinline)) run_session(const struct options *o,
     struct session_config *config, const struct jail *jail, int broker_fd)
@@ -580,7 +590,7 @@ main(int argc, char **argv)
 	struct secrets secrets;
 	struct starttls starttls;
 	struct jail jail = {.dirfd = -1};
-	unsigned has_starttls;
+	unsigned has_starttls, needs_tls;
 	char peer[PEER_OCTETS];
 	int pair[2], devnull;
 	pid_t pid;
@@ -596,12 +606,19 @@ main(int argc, char **argv)
 	session.tls = o.tls || (session.starttls == NULL && starttls_is_on());
 	tidy_process();
 	peer_name(0, peer);
+	check_proxy(&o, peer, session.tls);
 	peer_tune(1);
 	if (o.state == NULL)
 		o.state = state_path();
 	make_config(&o, &config);
-	session.needs_tls = needs_tls(&o, peer) & 1;
-	config.peer = peer;
+	config.peer = session.peer = peer;
+	session.plaintext = o.plaintext;
+	if (plaintext_needs_tls(o.plaintext, peer, &needs_tls) != RC_OK)
+		die(&o, EX_USAGE,
+		    "--plaintext takes always, never, or local with networks "
+		    "as in local,192.168.1.0/24,fd00::/8, not %s",
+		    o.plaintext);
+	session.needs_tls = needs_tls & 1;
 	if (o.secrets != NULL) {
 		open_secrets(&o, &secrets);
 		config.policy.secrets = &secrets;
@@ -609,6 +626,7 @@ main(int argc, char **argv)
 	}
 	config.tls = session.tls;
 	config.dialect = session.dialect != NULL ? session.dialect->name : NULL;
+	config.proxied = session.proxied = o.proxies != NULL;
 	if (geteuid() == 0)
 		make_jail(&o, config.state_dirfd, &jail);
 	else if (o.passwd == NULL && isatty(2))

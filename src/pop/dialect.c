@@ -58,7 +58,7 @@ dialect_named(const char *name)
 enum rc
 dialect_greet(struct session *s)
 {
-	if (!s->decided && s->config->port == PORT_POP2)
+	if (!s->decided && s->port == PORT_POP2)
 		return pop2_dialect.greet(s);
 	return s->dialect->greet(s);
 }

@@ -2,6 +2,7 @@
  * the broker and the mailbox. Knows no verb. */
 #include "pop/session.h"
 #include "pop/dialect.h"
+#include "pop/preface.h"
 #include "priv/client.h"
 #include "sys/file.h"
 #include "sys/io.h"
@@ -60,7 +61,7 @@ session_apop(struct session *s, const char *user, const char *digest)
 unsigned
 session_takes_passwords(const struct session *s)
 {
-	return s->tls || !s->config->needs_tls;
+	return s->tls || !s->needs_tls;
 }
 
 enum rc
@@ -479,6 +480,15 @@ step(struct session *s)
 	return rc;
 }
 
+/* is_check - whether a proxy has only looked if we are alive, which it does
+ * every few seconds: that is not worth a line in the log. */
+static unsigned
+is_check(const struct session *s)
+{
+	return s->for_itself && !s->logged_in && s->refused == 0 &&
+	       s->errors == 0;
+}
+
 int
 session_run(struct session *s, const struct session_config *config)
 {
@@ -487,6 +497,8 @@ session_run(struct session *s, const struct session_config *config)
 	memset(s, 0, offsetof(struct session, in));
 	s->config = config;
 	s->tls = config->tls;
+	s->needs_tls = config->needs_tls;
+	s->port = config->port;
 	s->decided = config->dialect != NULL;
 	s->dialect = s->decided ? config->dialect : &pop3_dialect;
 	s->state = ST_AUTHORIZATION;
@@ -494,12 +506,16 @@ session_run(struct session *s, const struct session_config *config)
 	s->drop.fd = s->drop.state_fd = -1;
 	line_init(&s->in, config->in_fd);
 	reply_init(&s->out, config->out_fd, config->idle_s * 1000);
+	if (config->proxied && preface_read(s) != RC_OK)
+		return EX_OK;
 	rc = dialect_greet(s);
 	debug(s, 'S', s->out.first);
 	while (rc == RC_OK && s->state != ST_CLOSED)
 		rc = step(s);
 	if (reply_flush(&s->out) != RC_OK && s->why == NULL)
 		s->why = "client-gone";
+	if (is_check(s))
+		return EX_OK;
 	client_log(config->broker_fd,
 	    "dialect=%s sent=%llu octets=%llu deleted=%llu left=%llu "
 	    "why=\"%s\"",

@@ -30,6 +30,9 @@ struct session_config {
 	unsigned debugging : 1; /* the dialogue goes to descriptor 2 */
 	unsigned tls : 1;       /* the connection is TLS from the start */
 	unsigned needs_tls : 1; /* no password before it is */
+	unsigned proxied : 1;   /* a proxy's header comes first */
+	const char *peer;       /* the proxy's address then */
+	const char *plaintext;  /* the rule that needs_tls follows; or NULL */
 	const struct starttls *starttls; /* how it becomes TLS, or NULL */
 	const char *host;                /* our name, printable */
 	const char *stamp;               /* the greeting's, for APOP, or NULL */
@@ -42,11 +45,14 @@ struct session {
 	unsigned decided : 1;          /* the dialect stays */
 	unsigned logged_in : 1;        /* the broker said yes */
 	unsigned tls : 1;              /* nobody can listen */
-	unsigned warned : 1;   /* the log has the first refusal without */
-	unsigned done : 1;     /* the last command was not refused */
-	unsigned deleting : 1; /* POP1: the transaction began with RDEL */
-	unsigned refused;      /* logins */
-	unsigned errors;       /* commands refused before a login */
+	unsigned needs_tls : 1;        /* for a password */
+	unsigned warned : 1;     /* the log has the first refusal without */
+	unsigned for_itself : 1; /* it is the proxy, and no client */
+	unsigned done : 1;       /* the last command was not refused */
+	unsigned deleting : 1;   /* POP1: the transaction began with RDEL */
+	unsigned port;           /* the one the client reached */
+	unsigned refused;        /* logins */
+	unsigned errors;         /* commands refused before a login */
 	int64_t login_deadline_ms;
 	char user[SESSION_USER_OCTETS];
 	char mailbox[SESSION_MAILBOX_OCTETS]; /* what is open, if anything */

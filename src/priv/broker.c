@@ -10,6 +10,7 @@
 #include "priv/broker.h"
 #include "priv/holding.h"
 #include "priv/msg.h"
+#include "priv/peer.h"
 #include "sys/file.h"
 #include "sys/io.h"
 #include "sys/log.h"
@@ -56,6 +57,9 @@ struct broker {
 	sigset_t awake;     /* the signal mask while waiting */
 	unsigned busy_s;    /* so long another session has had the mailbox */
 	unsigned tls : 1;   /* as the session says, for the log */
+	/* The client's address; and what the log has behind it when a proxy
+	 * has said so: the proxy's. */
+	char addr[PEER_OCTETS], via[PEER_OCTETS + 8];
 };
 
 struct broker_row {
@@ -160,13 +164,13 @@ log_login(struct broker *b, const char *why)
 		    quoted, sizeof(quoted), b->who.name, strlen(b->who.name));
 	if (why != NULL) {
 		log_event(LOG_NOTICE,
-		    "event=refused addr=%s tls=%s user=%s dialect=%s why=%s",
-		    b->config->peer, tls, quoted, b->dialect, why);
+		    "event=refused addr=%s%s tls=%s user=%s dialect=%s why=%s",
+		    b->addr, b->via, tls, quoted, b->dialect, why);
 		return;
 	}
 	memcpy(b->user, quoted, sizeof(quoted));
-	log_event(LOG_INFO, "event=login addr=%s tls=%s user=%s dialect=%s",
-	    b->config->peer, tls, b->user, b->dialect);
+	log_event(LOG_INFO, "event=login addr=%s%s tls=%s user=%s dialect=%s",
+	    b->addr, b->via, tls, b->user, b->dialect);
 }
 
 /* log_no_state - why there is no state, and the session goes on without. */
@@ -186,9 +190,9 @@ static void
 log_end(const struct broker *b, int priority, const char *why)
 {
 	log_event(priority,
-	    "event=end addr=%s tls=%s user=%s dialect=%s sent=- octets=- "
+	    "event=end addr=%s%s tls=%s user=%s dialect=%s sent=- octets=- "
 	    "deleted=- left=- why=\"%s\"",
-	    b->config->peer, b->tls ? "yes" : "no", b->user, b->dialect, why);
+	    b->addr, b->via, b->tls ? "yes" : "no", b->user, b->dialect, why);
 }
 
 /* open_state_dir - the user's own directory under ours, made when absent.
@@ -554,8 +558,8 @@ answer_log(struct broker *b, struct buf *body)
 		if (*c < ' ' || *c > '~')
 			*c = '?';
 	}
-	log_event(LOG_INFO, "event=end addr=%s tls=%s user=%s %s",
-	    b->config->peer, b->tls ? "yes" : "no", b->user, text);
+	log_event(LOG_INFO, "event=end addr=%s%s tls=%s user=%s %s", b->addr,
+	    b->via, b->tls ? "yes" : "no", b->user, text);
 	return RC_OK;
 }
 
@@ -588,6 +592,37 @@ answer_tls(struct broker *b, struct buf *body)
 	return buf_get_end(body) == RC_OK ? RC_OK : RC_BUG;
 }
 
+/* has_tried - to log in. */
+static unsigned
+has_tried(const struct broker *b)
+{
+	return b->asked[MSG_AUTHENTICATE] > 0 || b->asked[MSG_APOP] > 0;
+}
+
+/* CLIENT rc, address: whom the peer, which was listed as a proxy, speaks for;
+ * or why that cannot be told. */
+static enum rc
+answer_client(struct broker *b, struct buf *body)
+{
+	char text[PEER_OCTETS];
+	uint32_t rc;
+
+	if (!b->config->proxied || has_tried(b) ||
+	    buf_get_u32(body, &rc) != RC_OK || rc >= RC_COUNT ||
+	    buf_get_text(body, text, sizeof(text)) != RC_OK ||
+	    buf_get_end(body) != RC_OK)
+		return RC_BUG;
+	if (rc != RC_OK) {
+		log_event(LOG_NOTICE, "event=no-proxy-header addr=%s why=%s",
+		    b->addr, rc_name((enum rc)rc));
+		return RC_OK;
+	}
+	if (!peer_parse(text, b->addr))
+		return RC_BUG;
+	snprintf(b->via, sizeof(b->via), " proxy=%s", b->config->peer);
+	return RC_OK;
+}
+
 /* clang-format off */
 static const struct broker_row rows[] = {
 	{ MSG_AUTHENTICATE, PHASE_STRANGER, 2ul * (AUTH_SECRET_OCTETS + 4),
@@ -605,6 +640,7 @@ static const struct broker_row rows[] = {
 	{ MSG_PLAINTEXT,    PHASE_STRANGER, 0,                1, answer_plaintext },
 	{ MSG_APOP,         PHASE_STRANGER, 2ul * (AUTH_SECRET_OCTETS + 4),
 	                                                TRIES, answer_apop },
+	{ MSG_CLIENT,       PHASE_STRANGER, PEER_OCTETS + 8,  1, answer_client },
 };
 /* clang-format on */
 
@@ -728,7 +764,9 @@ farewell(struct broker *b, int session, enum rc rc)
 		file_close(&b->fd);
 	if (waitpid(session, &status, 0) != session)
 		return EX_OSERR;
-	if (WIFEXITED(status) && said)
+	/* A proxy's check ends without a word. */
+	if (WIFEXITED(status) &&
+	    (said || (b->config->proxied && !has_tried(b))))
 		return WEXITSTATUS(status);
 	snprintf(why, sizeof(why), "session-died, %s %d",
 	    WIFEXITED(status) ? "status" : "signal",
@@ -750,6 +788,7 @@ broker_run(const struct broker_config *config, int fd, int session)
 
 	snprintf(b.dialect, sizeof(b.dialect), "%s",
 	    config->dialect != NULL ? config->dialect : "undecided");
+	snprintf(b.addr, sizeof(b.addr), "%s", config->peer);
 	holding_init(&b.now);
 	catch_signals(&b);
 	srandom((unsigned)session ^ (unsigned)io_now_ms());

@@ -16,6 +16,7 @@ struct broker_config {
 	unsigned lock_timeout_s;  /* how long to try for the spool locks */
 	unsigned strict_lock : 1; /* the spool locks are kept throughout */
 	unsigned tls : 1;         /* the connection is TLS from the start */
+	unsigned proxied : 1;     /* peer is a proxy that names its clients */
 	const char *peer;         /* the client's address, for the log */
 	const char *dialect;      /* the one that is fixed, or NULL; likewise */
 };

@@ -263,6 +263,20 @@ client_dialect(int broker_fd, const char *name)
 	return rc == RC_OK ? msg_send(broker_fd, MSG_DIALECT, &b, NULL, 0) : rc;
 }
 
+enum rc
+client_proxy(int broker_fd, enum rc why, const char *address)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	struct buf b;
+	enum rc rc;
+
+	buf_init(&b, room, sizeof(room));
+	rc = buf_put_u32(&b, (uint32_t)why);
+	if (rc == RC_OK)
+		rc = buf_put_text(&b, why == RC_OK ? address : "");
+	return rc == RC_OK ? msg_send(broker_fd, MSG_CLIENT, &b, NULL, 0) : rc;
+}
+
 void
 client_log(int broker_fd, const char *fmt, ...)
 {

@@ -69,6 +69,13 @@ enum rc client_wait(int broker_fd, int fd, int64_t deadline_ms) MUST_CHECK;
 /* client_tls - the connection is TLS from now on: the log shall say so. */
 enum rc client_tls(int broker_fd) MUST_CHECK;
 
+/* client_proxy - the client's address, as a proxy says: the log shall have it,
+ * and that of the proxy beside it. Once, and before the first
+ * client_authenticate. why other than RC_OK: the proxy has not said, for the
+ * log alone; address is not looked at. */
+enum rc client_proxy(
+    int broker_fd, enum rc why, const char *address) MUST_CHECK;
+
 /* client_dialect - the dialect is this one: the log shall say so at the login.
  */
 enum rc client_dialect(int broker_fd, const char *name) MUST_CHECK;

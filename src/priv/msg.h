@@ -33,6 +33,8 @@ enum msg_type {
 					  * answer */
 	MSG_APOP = MSG_PLAINTEXT + 2,    /* user, digest -> rc, errno */
 	MSG_APOP_ANS,
+	MSG_CLIENT, /* rc, address: a proxy's client; no
+		     * answer */
 	MSG_END
 };
 

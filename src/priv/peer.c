@@ -2,6 +2,7 @@
 #include "priv/peer.h"
 #include "sys/num.h"
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,9 +35,8 @@ print(const union address *a, char out[PEER_OCTETS])
 	return inet_ntop(AF_INET6, v6, out, PEER_OCTETS) != NULL;
 }
 
-/* parse - the address that text spells, printed as we print it; 0: none. */
-static unsigned
-parse(const char *text, char out[PEER_OCTETS])
+unsigned
+peer_parse(const char *text, char out[PEER_OCTETS])
 {
 	union address a;
 
@@ -63,10 +63,19 @@ peer_name(int fd, char out[PEER_OCTETS])
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		const char *text = getenv(names[i]);
 
-		if (text != NULL && parse(text, out))
+		if (text != NULL && peer_parse(text, out))
 			return;
 	}
 	memcpy(out, "local", sizeof("local"));
+}
+
+unsigned
+peer_is_gone(int fd)
+{
+	union address a;
+	socklen_t n = sizeof(a);
+
+	return getpeername(fd, &a.any, &n) != 0 && errno == ENOTCONN;
 }
 
 unsigned

@@ -13,6 +13,14 @@ enum { PEER_OCTETS = 64 };
  * "local". An IPv4 address in IPv6 clothes comes as IPv4. */
 void peer_name(int fd, char out[PEER_OCTETS]);
 
+/* peer_parse - whether text is an address; then out is it as peer_name has it.
+ */
+unsigned peer_parse(const char *text, char out[PEER_OCTETS]);
+
+/* peer_is_gone - whether fd is a socket whose other end has already left, so
+ * that nobody knows any more who it was. */
+unsigned peer_is_gone(int fd);
+
 /* peer_tune - makes fd, when it is a TCP socket, send at once (TCP_NODELAY),
  * notice a dead client within a minute (keepalive, TCP_USER_TIMEOUT), and not
  * block a write for long. Nothing of it is fatal. */

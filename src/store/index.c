@@ -103,7 +103,7 @@ static enum rc
 tail_sum(const struct maildrop *d, off_t end, uint64_t *out)
 {
 	unsigned char octets[TAIL_OCTETS];
-	size_t n = end < TAIL_OCTETS ? (size_t)end : TAIL_OCTETS, got;
+	size_t n = end < TAIL_OCTETS ? (size_t)end : TAIL_OCTETS, got = 0;
 	enum rc rc = io_pread(d->fd, octets, n, end - (off_t)n, &got);
 
 	if (rc == RC_OK)

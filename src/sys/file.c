@@ -115,7 +115,7 @@ file_make_dir(
 		file_close(&f);
 		return RC_IO;
 	}
-	is = st.st_mode & 07777;
+	is = st.st_mode & 0777; /* below a set-group-id directory it is one */
 	if ((is == unfinished || (is == mode && st.st_uid != uid)) &&
 	    st.st_uid == geteuid() &&
 	    (fchmod(f, mode) != 0 || fchown(f, uid, gid) != 0 ||

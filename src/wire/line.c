@@ -34,9 +34,8 @@ find_end(struct line_reader *r)
 	return lf;
 }
 
-/* fill - more octets behind those that are there. */
-static enum rc
-fill(struct line_reader *r, int64_t deadline_ms)
+enum rc
+line_fill(struct line_reader *r, int64_t deadline_ms)
 {
 	size_t got;
 	enum rc rc;
@@ -55,6 +54,13 @@ fill(struct line_reader *r, int64_t deadline_ms)
 	else if (rc == RC_EOF)
 		r->at_end = 1;
 	return rc;
+}
+
+void
+line_skip(struct line_reader *r, size_t n)
+{
+	r->pos += n;
+	r->seen = 0;
 }
 
 enum rc
@@ -76,7 +82,7 @@ line_read(
 			r->discarding = 1;
 			r->pos = r->end = r->seen = 0;
 		}
-		rc = fill(r, deadline_ms);
+		rc = line_fill(r, deadline_ms);
 		if (rc != RC_OK)
 			return rc;
 		filled = 1;

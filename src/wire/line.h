@@ -41,6 +41,13 @@ void line_init(struct line_reader *r, int fd);
 enum rc line_read(struct line_reader *r, size_t limit, int64_t deadline_ms,
     struct line *out) MUST_CHECK;
 
+/* line_fill - reads more octets behind those that are there, for who looks at
+ * data himself: a header before the first line. RC_TIMEOUT, RC_EOF, RC_IO. */
+enum rc line_fill(struct line_reader *r, int64_t deadline_ms) MUST_CHECK;
+
+/* line_skip - the next n octets, which are there, are used. */
+void line_skip(struct line_reader *r, size_t n);
+
 /* line_waiting - whether the next line_read needs no octet from outside, so
  * that replies may wait for more of their kind. RFC 2449 section 6.6. */
 unsigned line_waiting(struct line_reader *r);

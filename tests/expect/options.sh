@@ -106,6 +106,29 @@ bad 64 'from 600 to 86400, not 86401' --timeout 86401
 bad 64 'from 1 to 4294967294, not 0' --min-uid 0
 bad 64 'from 0 to 3600, not 3601' --lock-timeout 3601
 
+for networks in '' x ',' '192.0.2.1,' ',192.0.2.1' '192.0.2.1, 192.0.2.2' 192.0.2.1/24 \
+	192.0.2.0/33 2001:db8::/129 192.0.2.0/ localhost; do
+	bad 64 '^in\.popd: --proxy-protocol takes networks, such as 192\.0\.2\.0/24,2001:db8::7, not ' \
+		--proxy-protocol "$networks"
+done
+
+# Who starts it by hand is no proxy, unless the environment says so.
+run -d --proxy-protocol 0.0.0.0/0,::/0 -m "$tmp/spool" --state "$tmp/state"
+is "$status/$out" 0/ "a pipe is no proxy: nothing for the client"
+is "$err" "in.popd: event=no-proxy-header addr=local why=not-listed" \
+	"a pipe is no proxy: the log says so"
+out=$(printf 'PROXY TCP4 192.0.2.7 192.0.2.1 1 110\r\nQUIT\r\n' |
+	TCPREMOTEIP=192.0.2.1 "$popd" -d --proxy-protocol 192.0.2.0/30 \
+		-m "$tmp/spool" --state "$tmp/state" 2>"$tmp/err")
+like "$out" '^\+OK POP3 .* ready' "a proxy by TCPREMOTEIP is served"
+like "$(cat "$tmp/err")" 'event=end .*addr=192\.0\.2\.7 proxy=192\.0\.2\.1' \
+	"and its client is in the log"
+out=$(PROTO=SSL TCPREMOTEIP=192.0.2.1 "$popd" --proxy-protocol 192.0.2.1 \
+	-m "$tmp/spool" --state "$tmp/state" </dev/null 2>"$tmp/err")
+is "$?/$out" 64/ "no proxy's header within TLS: exit status 64"
+like "$(cat "$tmp/err")" 'header comes before TLS.*--starttls$' \
+	"no proxy's header within TLS: says what to do"
+
 bad 66 'spool directory .*/absent: No such file.*--spool' -m "$tmp/absent"
 bad 66 'spool directory .*/passwd: Not a dir.*--spool' -m "$tmp/passwd"
 bad 66 'accounts in .*/absent: No such file' -m "$tmp/spool" -P "$tmp/absent"

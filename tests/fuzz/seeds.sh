@@ -212,3 +212,19 @@ for mode in 0 3 8 11; do
 			QUIT | session_seed "$mode" "$mood"
 	done
 done
+
+# proxy: headers, whole and not.
+for line in 'TCP4 192.0.2.7 192.0.2.1 56324 110' 'TCP6 2001:db8::7 ::1 1 995' \
+	'UNKNOWN' 'UNKNOWN any thing' 'TCP4 192.0.2.256 192.0.2.1 1 2' 'TCP4'; do
+	printf 'PROXY %s\r\nCAPA\r\n' "$line" | seed proxy
+done
+signature='\r\n\r\n\000\r\nQUIT\n'
+v4='\300\000\002\007\306\063\144\001\334\004\000\156'
+for rest in '\040\000\000\000' '\041\000\000\000' "\\041\\021\\000\\014$v4" \
+	"\\041\\021\\000\\024$v4\\040\\000\\005\\001\\000\\000\\000\\000" \
+	"\\041\\021\\000\\023$v4\\003\\000\\004abcd" \
+	"\\041\\041\\000\\044$v4$v4$v4" "\\041\\061\\000\\330$v4" \
+	"\\041\\021\\000\\017$v4\\004\\000\\001" '\041\021\377\377'; do
+	# shellcheck disable=SC2059
+	printf "$signature$rest" | seed proxy
+done

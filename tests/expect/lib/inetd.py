@@ -1,5 +1,6 @@
-"""inetd.py PORT PROGRAM ARGUMENT... - as inetd does: the program, started for
-each connection to 127.0.0.1:PORT with the socket on descriptors 0, 1 and 2."""
+"""inetd.py [ADDRESS:]PORT PROGRAM ARGUMENT... - as inetd does: the program,
+started for each connection to ADDRESS (127.0.0.1) and PORT with the socket on
+descriptors 0, 1 and 2."""
 import os
 import signal
 import socket
@@ -8,7 +9,8 @@ import sys
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
 s = socket.socket()
 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-s.bind(("127.0.0.1", int(sys.argv[1])))
+address, _, port = sys.argv[1].rpartition(":")
+s.bind((address or "127.0.0.1", int(port)))
 s.listen(64)
 while True:
     client, _ = s.accept()

@@ -2,6 +2,7 @@
  * and none offers to. Through TLS, everything is as ever. RFC 5034 section 4,
  * RFC 2595 section 2.1. */
 #include "house.h"
+#include "pop/plaintext.h"
 
 #define LOG_LINE "event=refused addr=test tls=no user=- dialect="
 
@@ -77,6 +78,42 @@ the_undecided_refuse_helo(void **state)
 	    "- no password without TLS\r\n");
 }
 
+/* What --plaintext says of an address. */
+static void
+the_rule_says_who(void **state)
+{
+	static const struct {
+		const char *rule, *address;
+		unsigned needs_tls;
+	} cases[] = {
+	    {NULL, "192.0.2.1", 0},
+	    {"always", "192.0.2.1", 0},
+	    {"never", "local", 1},
+	    {"never", "127.0.0.1", 1},
+	    {"local", "local", 0},
+	    {"local", "127.255.0.1", 0},
+	    {"local", "::1", 0},
+	    {"local", "128.0.0.1", 1},
+	    {"local", "", 1},
+	    {"local,192.0.2.0/24", "192.0.2.1", 0},
+	    {"local,192.0.2.0/24", "192.0.3.1", 1},
+	};
+	static const char *const bad[] = {"", "Always", "local,", "local,x",
+	    "locally", "local,192.0.2.1/24", "never,192.0.2.0/24"};
+	unsigned out;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(
+		    plaintext_needs_tls(cases[i].rule, cases[i].address, &out),
+		    RC_OK);
+		assert_int_equal(out, cases[i].needs_tls);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(
+		    plaintext_needs_tls(bad[i], "local", &out), RC_SYNTAX);
+}
+
 /* It is an error like others: sixteen close. */
 static void
 refusals_are_counted(void **state)
@@ -113,6 +150,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    CASE(the_rule_says_who),
 	    CASE(pop3_refuses_user),
 	    CASE(the_undecided_refuse_user),
 	    CASE(pop1_refuses_user),

@@ -46,6 +46,7 @@ static struct script {
 	enum msg_type grows_at; /* new mail arrives before that answer */
 	enum msg_type leave_at; /* MSG_LEAVE precedes that answer */
 	const char *in_path;    /* what the session reads instead */
+	unsigned undecided;     /* the dialect is found out */
 	unsigned keeps_end;     /* talk.broker_end is the broker's, too */
 	unsigned tls_is_gone;   /* nobody is at the control descriptor */
 	unsigned tight;         /* the client's socket takes 4 KiB at most */
@@ -179,7 +180,7 @@ talk_serve(int fd, int log, int asked)
 	int fds[MSG_FDS];
 	unsigned nfds;
 	struct buf b;
-	uint32_t type;
+	uint32_t type, why;
 
 	alarm(60);
 	buf_init(&b, room, sizeof(room));
@@ -193,8 +194,12 @@ talk_serve(int fd, int log, int asked)
 				dprintf(log, "LOG %s\n", text);
 			continue;
 		}
-		if (type == MSG_TLS || type == MSG_DIALECT ||
-		    type == MSG_PLAINTEXT)
+		if (type == MSG_CLIENT && buf_get_u32(&b, &why) == RC_OK &&
+		    buf_get_text(&b, text, sizeof(text)) == RC_OK)
+			dprintf(log, "CLIENT %s%s\n",
+			    why == RC_OK ? "" : rc_name((enum rc)why), text);
+		if (type == MSG_TLS || type == MSG_CLIENT ||
+		    type == MSG_DIALECT || type == MSG_PLAINTEXT)
 			continue; /* no answer */
 		if (type == script.grows_at)
 			talk_grow();
@@ -269,7 +274,7 @@ talk_start(struct talk *t)
 			_exit(99);
 		config.in_fd = config.out_fd = client[1];
 		config.broker_fd = pair[0];
-		config.dialect = &pop3_dialect;
+		config.dialect = script.undecided ? NULL : &pop3_dialect;
 		if (script.in_path != NULL)
 			config.in_fd = open(script.in_path, O_RDONLY);
 		status = session_run(&talk_session, &config);

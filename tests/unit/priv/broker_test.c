@@ -687,6 +687,45 @@ the_log_knows_of_tls(void **state)
 	assert_int_equal(finish(&r), EX_OK);
 }
 
+/* The client's address takes the place of the proxy's, which stays behind it.
+ */
+static void
+the_log_knows_of_proxies(void **state)
+{
+	struct run r;
+
+	(void)state;
+	config.proxied = 1;
+	start(&r);
+	assert_int_equal(
+	    client_proxy(r.fd, RC_OK, "::ffff:198.51.100.7"), RC_OK);
+	assert_int_equal(client_authenticate(r.fd, "anna", "no"), RC_DENIED);
+	assert_int_equal(client_authenticate(r.fd, "anna", "geheim"), RC_OK);
+	client_log(r.fd, "test=1");
+	assert_int_equal(open_it(&r), RC_OK);
+#define VIA "addr=198.51.100.7 proxy=192.0.2.1 tls=no user=\"anna\" "
+	assert_int_equal(logged(&r, "event=refused " VIA "dialect=undecided "
+				    "why=bad-password\n"),
+	    1);
+	assert_int_equal(
+	    logged(&r, "event=login " VIA "dialect=undecided\n"), 1);
+	assert_int_equal(logged(&r, "event=end " VIA "test=1\n"), 1);
+	assert_int_equal(finish(&r), EX_OK);
+	start(&r);
+	assert_int_equal(client_proxy(r.fd, RC_TIMEOUT, NULL), RC_OK);
+	usleep(100000);
+	assert_int_equal(logged(&r, "event=no-proxy-header addr=192.0.2.1 "
+				    "why=timeout\n"),
+	    1);
+	assert_int_equal(finish(&r), EX_OK);
+	/* a proxy that says nothing of a client is one itself */
+	start(&r);
+	assert_int_equal(client_authenticate(r.fd, "anna", "geheim"), RC_OK);
+	assert_int_equal(
+	    logged(&r, "event=login addr=192.0.2.1 tls=no user=\"anna\" "), 1);
+	assert_int_equal(finish(&r), EX_OK);
+}
+
 /* -- a hostile session: the broker ends, whatever it is -- */
 
 static void
@@ -765,6 +804,51 @@ descriptors_from_the_session_end_it(void **state)
 	hostile(MSG_AUTHENTICATE, "\1\0\0\0a\1\0\0\0b", 10, 1);
 	hostile(MSG_LOG, "\1\0\0\0a", 5, 2);
 	hostile(MSG_TLS, "", 0, 1);
+	config.proxied = 1;
+	hostile(MSG_CLIENT, "\0\0\0\0\3\0\0\0::1", 11, 1);
+}
+
+/* CLIENT is an address, once, before any password, and where proxies are. */
+static void
+a_client_is_named_once_and_first(void **state)
+{
+	static const char *const texts[] = {"", "x", "local", "192.0.2.256",
+	    "192.0.2.7 why=x", "192.0.2.7\n", "::1/128", "fe80::1%lo"};
+	static const unsigned char much[PEER_OCTETS + 9];
+	unsigned char room[128];
+	struct buf b;
+	struct run r;
+
+	(void)state;
+	hostile(MSG_CLIENT, "\0\0\0\0\3\0\0\0::1", 11, 0);
+	hostile(MSG_CLIENT, "\1\0\0\0\0\0\0\0", 8, 0);
+	config.proxied = 1;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		buf_init(&b, room, sizeof(room));
+		assert_int_equal(buf_put_u32(&b, RC_OK), RC_OK);
+		assert_int_equal(buf_put_text(&b, texts[i]), RC_OK);
+		hostile(MSG_CLIENT, room, b.len, 0);
+	}
+	hostile(MSG_CLIENT, "", 0, 0);
+	hostile(MSG_CLIENT, "\3\0\0\0::1", 7, 0);
+	hostile(MSG_CLIENT, "\0\0\0\0\4\0\0\0::1", 11, 0);
+	hostile(MSG_CLIENT, "\0\0\0\0\3\0\0\0::1x", 12, 0);
+	hostile(MSG_CLIENT, "\377\0\0\0\0\0\0\0", 8, 0);
+	hostile(MSG_CLIENT, much, sizeof(much), 0);
+	start(&r);
+	assert_int_equal(client_authenticate(r.fd, "anna", "no"), RC_DENIED);
+	send_raw(&r, MSG_CLIENT, "\0\0\0\0\3\0\0\0::1", 11, 0);
+	broke(&r);
+	log_in(&r);
+	send_raw(&r, MSG_CLIENT, "\0\0\0\0\3\0\0\0::1", 11, 0);
+	broke(&r);
+	start(&r);
+	assert_int_equal(client_proxy(r.fd, RC_OK, "192.0.2.1"), RC_OK);
+	assert_int_equal(client_proxy(r.fd, RC_OK, "192.0.2.7"), RC_OK);
+	usleep(100000);
+	assert_int_equal(
+	    logged(&r, "event=end addr=192.0.2.1 proxy=192.0.2.1 tls=no "), 1);
+	assert_int_equal(finish(&r), EX_SOFTWARE);
 }
 
 static void
@@ -978,10 +1062,12 @@ main(void)
 	    FRESH(with_root_the_broker_is_the_user_for_good),
 	    FRESH(names_and_texts_are_quoted_in_the_log),
 	    FRESH(the_log_knows_of_tls),
+	    FRESH(the_log_knows_of_proxies),
 	    FRESH(unknown_types_end_it),
 	    FRESH(requests_before_the_login_end_it),
 	    FRESH(malformed_logins_end_it),
 	    FRESH(descriptors_from_the_session_end_it),
+	    FRESH(a_client_is_named_once_and_first),
 	    FRESH(malformed_log_lines_end_it),
 	    FRESH(requests_may_come_so_often_and_no_more),
 	    FRESH(requests_without_a_mailbox_end_it),

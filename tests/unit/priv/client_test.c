@@ -574,6 +574,35 @@ tls_is_told_without_an_answer(void **state)
 	assert_int_equal(client_tls(pair[SESSION]), RC_EOF);
 }
 
+static void
+a_proxys_client_is_told_without_an_answer(void **state)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	char text[64];
+	uint32_t why;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, room, sizeof(room));
+	assert_int_equal(
+	    client_proxy(pair[SESSION], RC_OK, "2001:db8::7"), RC_OK);
+	assert_int_equal(asked(&b), MSG_CLIENT);
+	assert_int_equal(buf_get_u32(&b, &why), RC_OK);
+	assert_int_equal(why, RC_OK);
+	assert_int_equal(buf_get_text(&b, text, sizeof(text)), RC_OK);
+	assert_int_equal(buf_get_end(&b), RC_OK);
+	assert_string_equal(text, "2001:db8::7");
+	assert_int_equal(client_proxy(pair[SESSION], RC_SYNTAX, NULL), RC_OK);
+	assert_int_equal(asked(&b), MSG_CLIENT);
+	assert_int_equal(buf_get_u32(&b, &why), RC_OK);
+	assert_int_equal(why, RC_SYNTAX);
+	assert_int_equal(buf_get_text(&b, text, sizeof(text)), RC_OK);
+	assert_string_equal(text, "");
+	shutdown(pair[BROKER], SHUT_RDWR);
+	assert_int_equal(
+	    client_proxy(pair[SESSION], RC_OK, "192.0.2.7"), RC_EOF);
+}
+
 int
 main(void)
 {
@@ -597,6 +626,7 @@ main(void)
 	    IN_A_PAIR(the_wait_ends_when_another_session_wants_the_mailbox),
 	    IN_A_PAIR(log_lines_are_sent_without_an_answer),
 	    IN_A_PAIR(tls_is_told_without_an_answer),
+	    IN_A_PAIR(a_proxys_client_is_told_without_an_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

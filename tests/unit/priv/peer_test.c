@@ -264,6 +264,58 @@ option(int fd, int level, int which)
 }
 
 static void
+addresses_are_printed_in_one_way(void **state)
+{
+	static const char *const good[][2] = {{"192.0.2.7", "192.0.2.7"},
+	    {"2001:DB8:0::7", "2001:db8::7"}, {"::ffff:192.0.2.7", "192.0.2.7"},
+	    {"::", "::"}};
+	static const char *const bad[] = {"", "local", "192.0.2", "192.0.2.07",
+	    "192.0.2.7 ", " ::1", "::1%lo", "::1/128", "1:2:3"};
+	char out[PEER_OCTETS];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_true(peer_parse(good[i][0], out));
+		assert_string_equal(out, good[i][1]);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(peer_parse(bad[i], out));
+}
+
+/* Who resets the connection has left, and has no name any more; who only has
+ * no more to say is still there. */
+static void
+a_client_may_be_gone_before_it_is_named(void **state)
+{
+	const struct linger at_once = {.l_onoff = 1};
+	int l = listener_v4(), client, server, pipes[2];
+
+	(void)state;
+	assert_true(l >= 0);
+	server = connect_to(l, AF_INET, &client);
+	assert_false(peer_is_gone(server));
+	assert_int_equal(shutdown(client, SHUT_WR), 0);
+	usleep(10000);
+	assert_false(peer_is_gone(server));
+	assert_int_equal(setsockopt(client, SOL_SOCKET, SO_LINGER, &at_once,
+			     sizeof(at_once)),
+	    0);
+	close(client);
+	usleep(10000);
+	assert_true(peer_is_gone(server));
+	close(server);
+	close(l);
+	assert_int_equal(pipe(pipes), 0);
+	assert_false(peer_is_gone(pipes[0]));
+	close(pipes[0]);
+	close(pipes[1]);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pipes), 0);
+	assert_false(peer_is_gone(pipes[0]));
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+static void
 tcp_is_tuned(void **state)
 {
 	int l = listener_v4(), client, server;
@@ -322,6 +374,8 @@ main(void)
 	    cmocka_unit_test_setup(so_it_does_for_the_port, set_up),
 	    cmocka_unit_test_setup(
 		words_that_are_no_address_are_not_believed, set_up),
+	    cmocka_unit_test(addresses_are_printed_in_one_way),
+	    cmocka_unit_test(a_client_may_be_gone_before_it_is_named),
 	    cmocka_unit_test(tcp_is_tuned),
 	    cmocka_unit_test(the_pair_keeps_frames_apart),
 	};

@@ -35,6 +35,8 @@ static int writes_left = -1;
 static size_t last_write;
 static unsigned once;
 
+static unsigned reads_fail; /* those of the mailbox */
+
 static unsigned
 is_box(int fd)
 {
@@ -47,6 +49,10 @@ ssize_t
 pread(int fd, void *to, size_t n, off_t at)
 {
 	if (is_box(fd)) {
+		if (reads_fail) {
+			errno = EIO;
+			return -1;
+		}
 		reads++;
 		octets_read += n;
 		if (n > sizeof(FROM) && at < lowest)
@@ -1239,6 +1245,39 @@ a_state_file_that_cannot_be_read(void **state)
 	assert_true(is_right(s, 1));
 }
 
+/* litter - what an uninitialised number on the stack would be. */
+static void __attribute__((noinline)) litter(void)
+{
+	volatile unsigned char room[32768];
+
+	for (size_t i = 0; i < sizeof(room); i++)
+		room[i] = 0x7f;
+}
+
+/* When the mailbox cannot be read for it, there is no new index; the old one is
+ * still right. */
+static void
+a_mailbox_that_cannot_be_read(void **state)
+{
+	const struct spool *s = *state;
+	struct maildrop d;
+
+	put_box(s, A A B A LONE B);
+	visit(s, 1);
+	d = open_box(s);
+	count_reads(s);
+	reads_fail = 1;
+	litter();
+	index_save(&d);
+	reads_fail = 0;
+	maildrop_close(&d);
+	assert_true(is_right(s, 1));
+	visit(s, 1);
+	count_reads(s);
+	visit(s, 1);
+	assert_int_equal(reads, 0);
+}
+
 #define CASE(name)                                                             \
 	cmocka_unit_test_setup_teardown(name, spool_make, spool_remove)
 
@@ -1275,6 +1314,7 @@ main(void)
 	    CASE(lost_between_sessions),
 	    CASE(ids_in_any_order),
 	    CASE(a_state_file_that_cannot_be_read),
+	    CASE(a_mailbox_that_cannot_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

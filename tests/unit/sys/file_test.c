@@ -477,6 +477,23 @@ a_directory_is_made_with_its_mode(void **state)
 	}
 }
 
+/* A set-group-id directory gives that bit to what is made in it, as Debian's
+ * /var/mail does. */
+static void
+a_directory_below_one_of_a_group(void **state)
+{
+	(void)state;
+	assert_int_equal(fchmod(dir, 02755), 0);
+	makes(0711, RC_OK);
+	assert_int_equal(stat_of("d").st_mode, S_IFDIR | 0711);
+	assert_int_equal(unlinkat(dir, "d", AT_REMOVEDIR), 0);
+	assert_int_equal(mkdirat(dir, "d", 0400), 0); /* a kill came */
+	makes(0700, RC_OK);
+	assert_int_equal(stat_of("d").st_mode, S_IFDIR | 0700);
+	assert_int_equal(unlinkat(dir, "d", AT_REMOVEDIR), 0);
+	assert_int_equal(fchmod(dir, 0755), 0);
+}
+
 static void
 a_directory_is_made_for_its_owner(void **state)
 {
@@ -687,6 +704,7 @@ main(void)
 	    CASE(a_file_is_still_the_one_that_is_open),
 	    CASE(a_directory_is_opened_for_names_in_it),
 	    CASE(a_directory_is_made_with_its_mode),
+	    CASE(a_directory_below_one_of_a_group),
 	    CASE(a_directory_is_made_for_its_owner),
 	    CASE(a_foreign_directory_is_denied),
 	    CASE(a_directory_that_others_can_write_to_is_denied),

@@ -751,6 +751,29 @@ a_long_batch_comes_through(void **state)
 	}
 }
 
+/* A header before the first line: looked at, and skipped, in one read with what
+ * follows it. */
+static void
+who_looks_himself_may_skip(void **state)
+{
+	(void)state;
+	say("HEADER\n\nCAPA\r\nQU");
+	assert_int_equal(line_fill(&c.in, io_now_ms() + SOON_MS), RC_OK);
+	assert_int_equal(c.in.end - c.in.pos, 16);
+	assert_memory_equal(c.in.data + c.in.pos, "HEADER\n\nCAPA", 12);
+	assert_int_equal(line_fill(&c.in, io_now_ms()), RC_TIMEOUT);
+	line_skip(&c.in, 8);
+	expect_line("CAPA");
+	assert_int_equal(next_now(), RC_TIMEOUT);
+	say("IT\r\nmore");
+	assert_int_equal(line_fill(&c.in, io_now_ms() + SOON_MS), RC_OK);
+	line_skip(&c.in, 3); /* in the middle of what was searched for a LF */
+	expect_line("T");
+	assert_int_equal(shutdown(c.client, SHUT_WR), 0);
+	assert_int_equal(line_fill(&c.in, io_now_ms() + SOON_MS), RC_EOF);
+	assert_int_equal(c.in.end - c.in.pos, 4);
+}
+
 #define CASE(f)                                                                \
 	cmocka_unit_test_setup_teardown(f, connect_pair, disconnect_pair)
 
@@ -790,6 +813,7 @@ main(void)
 	    CASE(no_split_makes_a_difference),
 	    CASE(no_split_of_a_limit_makes_a_difference),
 	    CASE(a_long_batch_comes_through),
+	    CASE(who_looks_himself_may_skip),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
