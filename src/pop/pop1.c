@@ -165,7 +165,7 @@ refuse(struct session *s, const struct command *c, enum rc why)
 		if (!s->logged_in)
 			return reply_line(
 			    out, "-ERR invalid user name or password");
-		if (c != NULL && c->run == rcvd)
+		if (c->run == rcvd)
 			return reply_line(out,
 			    "-ERR the mailbox is read-only, nothing was "
 			    "deleted");

@@ -157,10 +157,7 @@ acks(struct session *s, const struct args *a)
 static enum rc
 ackd(struct session *s, const struct args *a)
 {
-	size_t i;
-
-	if (maildrop_find(&s->drop, s->current, &i) == RC_OK)
-		maildrop_delete(&s->drop, i);
+	maildrop_delete(&s->drop, (size_t)s->current - 1); /* RETR sent it */
 	return acks(s, a);
 }
 

@@ -404,11 +404,10 @@ wrong_state(const struct session *s, const struct command *c)
 {
 	if (s->logged_in)
 		return "not after a login";
-	if (c != NULL && c->run == stls)
+	if (c->run == stls)
 		return "TLS is on already";
-	return c != NULL && (c->states & TRANSACTION) != 0
-		   ? "not before a login"
-		   : "send USER first";
+	return (c->states & TRANSACTION) != 0 ? "not before a login"
+					      : "send USER first";
 }
 
 /* refuse - -ERR, with the response code that tells a client whether to ask the

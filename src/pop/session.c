@@ -206,8 +206,6 @@ session_remove(struct session *s)
 	rc =
 	    d->ops->plan(d, journal_fd >= 0 ? journal_fd : d->state_fd, &order);
 	file_close(&journal_fd);
-	if (rc == RC_NOSUCH)
-		rc = RC_IO; /* no journal can be had, and octets must move */
 	if (rc == RC_OK)
 		rc = client_update(s->config->broker_fd, &order);
 	if (rc == RC_EOF)
@@ -470,7 +468,7 @@ step(struct session *s)
 			 : rc == RC_BUSY ? "superseded"
 					 : log_why(rc);
 		if (rc == RC_TIMEOUT && s->dialect->answers_timeouts &&
-		    !s->out.broken && s->dialect->refuse(s, NULL, rc) != RC_OK)
+		    s->dialect->refuse(s, NULL, rc) != RC_OK)
 			s->why = "client-gone";
 	}
 	if (rc == RC_OK && s->errors >= SESSION_ERRORS && !s->logged_in) {
