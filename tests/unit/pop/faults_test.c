@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -26,15 +27,16 @@
 /* ---- the broker ---- */
 
 static struct {
-	int box, state;    /* files; the mailbox */
-	unsigned calls;    /* so far */
-	unsigned fail;     /* the one that fails; 0: none */
-	unsigned for_good; /* and all after it */
-	enum rc why;       /* with that */
-	unsigned meddle;   /* the mailbox is rewritten after it was scanned */
-	unsigned updated;  /* what was marked is gone */
-	unsigned waits;    /* until the client is out of time */
-	char logged[200];  /* the last line */
+	int box, state;      /* files; the mailbox */
+	unsigned calls;      /* so far */
+	unsigned fail;       /* the one that fails; 0: none */
+	unsigned for_good;   /* and all after it */
+	enum rc why;         /* with that */
+	unsigned meddle;     /* the mailbox is rewritten after it was scanned */
+	unsigned updated;    /* what was marked is gone */
+	unsigned waits;      /* until the client is out of time */
+	unsigned reads_left; /* until one fails; 0: none does */
+	char logged[200];    /* the last line */
 } b;
 
 static struct session s;
@@ -194,6 +196,16 @@ file(const char *text, size_t n)
 	return fd;
 }
 
+ssize_t
+pread(int fd, void *to, size_t n, off_t at)
+{
+	if (b.reads_left > 0 && --b.reads_left == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, to, n, at);
+}
+
 /* A nameless file has no link, which a mailbox has. */
 int
 fstat(int fd, struct stat *st)
@@ -232,6 +244,7 @@ serve_n(const struct session_config *how, const char *said, size_t n,
 {
 	static char all[1 << 20];
 	struct session_config c = *how;
+	unsigned faulty = gone || b.reads_left > 0, left;
 	ssize_t got;
 	int status;
 
@@ -241,10 +254,13 @@ serve_n(const struct session_config *how, const char *said, size_t n,
 	c.in_fd = file(said, n);
 	c.out_fd = gone ? short_file() : file("", 0);
 	status = session_run(&s, &c);
-	assert_true(status == EX_OK || (gone && status == EX_IOERR));
+	assert_true(status == EX_OK || (faulty && status == EX_IOERR));
 	if (s.drop.ops != NULL)
 		maildrop_close(&s.drop);
+	left = b.reads_left;
+	b.reads_left = 0;
 	got = pread(c.out_fd, all, sizeof(all) - 1, 0);
+	b.reads_left = left;
 	assert_true(got >= 0);
 	all[got] = '\0';
 	close(c.out_fd);
@@ -347,6 +363,27 @@ mailboxes_that_are_none(void **state)
 		b.meddle = 0;
 		assert_int_equal(b.updated, 0);
 		assert_true(box_is(rewritten));
+	}
+}
+
+/* A read of the mailbox fails, whichever. */
+static void
+reads_that_fail(void **state)
+{
+	(void)state;
+	for (size_t t = 0; t < TALKS; t++) {
+		struct session_config c = any;
+		unsigned left = 0;
+
+		c.dialect = talks[t].dialect;
+		for (unsigned n = 1; n < 200 && left == 0; n++) {
+			b.reads_left = n;
+			serve(&c, talks[t].said, MAIL);
+			left = b.reads_left;
+			b.reads_left = 0;
+			assert_true(box_is(b.updated ? talks[t].left : MAIL));
+		}
+		assert_true(left > 0);
 	}
 }
 
@@ -577,6 +614,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_answer_of_the_broker),
 	    cmocka_unit_test(mailboxes_that_are_none),
+	    cmocka_unit_test(reads_that_fail),
 	    cmocka_unit_test(clients_that_take_nothing),
 	    cmocka_unit_test(clients_that_take_half_a_message),
 	    cmocka_unit_test(stls_comes_to_nothing),

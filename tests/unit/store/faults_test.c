@@ -676,7 +676,7 @@ many_copies_in_little_memory(void **state)
 static void
 a_long_list(void **state)
 {
-	enum { COUNT = 5000 };
+	enum { COUNT = 9000 * 2 };
 	static const unsigned kinds[] = {READ, WRITE, STAT};
 	static char text[COUNT * 60], after[COUNT * 60];
 	const struct spool *s = *state;
@@ -692,7 +692,7 @@ a_long_list(void **state)
 		}
 		line += len;
 	}
-	for (unsigned i = 0; i < 6; i++) {
+	for (unsigned i = 0; i < 3; i++) {
 		unsigned at = 0;
 
 		do {
@@ -703,10 +703,11 @@ a_long_list(void **state)
 			spool_put(s->box, text, n);
 			assert_int_equal(open_many(s, 0, 0), RC_OK);
 			fault.calls = 0;
-			fault.fail = ++at;
-			fault.until = i < 3 ? at + 1 : UINT32_MAX;
+			at += 1 + at / 4;
+			fault.fail = at;
+			fault.until = at + 1;
 			fault.error = EIO;
-			fault.kinds = kinds[i % 3];
+			fault.kinds = kinds[i];
 			rc = open_many(s, 1, 2);
 			fault.kinds = 0;
 			assert_true(

@@ -734,25 +734,6 @@ heads_that_lie(void **state)
 	maildrop_close(&ref);
 }
 
-/* A head that speaks of more octets than a file can have. */
-static void
-a_size_beyond_reason(void **state)
-{
-	const struct spool *s = *state;
-	struct maildrop ref, d;
-	struct file f;
-
-	kept_box(s, &ref);
-	f = get_index(s);
-	set_number(&f, SIZE, UINT64_C(1) << 63);
-	seal(&f);
-	put_index(s, f.octets, f.n);
-	d = open_box(s);
-	assert_true(same(&d, &ref, 0));
-	maildrop_close(&d);
-	maildrop_close(&ref);
-}
-
 /* Fields of messages by dice, in an index for the mailbox as it is, as it was
  * before it grew, or of nothing like it. */
 static void
@@ -1297,7 +1278,6 @@ main(void)
 	    CASE(rewrites_are_noticed),
 	    CASE(damage_costs_time),
 	    CASE(heads_that_lie),
-	    CASE(a_size_beyond_reason),
 	    CASE(messages_that_lie),
 	    CASE(a_from_line_that_is_too_long),
 	    CASE(the_last_message_is_none),

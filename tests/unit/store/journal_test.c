@@ -1559,7 +1559,8 @@ damaged_slots(void **state)
 	free(data);
 }
 
-/* A step of more octets than a small room has for it. */
+/* A step of more octets than a small room has for it, and room where the list
+ * is. */
 static void
 step_beyond_its_room(void **state)
 {
@@ -1585,6 +1586,23 @@ step_beyond_its_room(void **state)
 			spool_holds(s->box, c.box, c.box_len);
 			files_close(&f);
 			tried++;
+
+			/* and room that begins inside the list */
+			slot_set(&c.slot, SAVED_ROOM, STEP);
+			slot_set(&c.slot, STEP_LEN, 0);
+			slot_set(&c.slot, LIST_AT, STATE_BODY);
+			slot_set(&c.slot, BASE, STATE_BODY);
+			f = crash_files(s, &c, &c.slot, 0);
+			slot_put(f.state_fd, &c.slot, 0);
+			assert_int_equal(
+			    pwrite(f.state_fd, c.state + STATE_LIST, 100,
+				STATE_BODY),
+			    100);
+			assert_int_equal(
+			    journal_recover(f.state_fd, f.fd, &finished),
+			    RC_CHANGED);
+			spool_holds(s->box, c.box, c.box_len);
+			files_close(&f);
 		}
 		crash_free(&c);
 	}
