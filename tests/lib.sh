@@ -56,6 +56,31 @@ skip() {
 	echo "ok $tests_run - $1 # SKIP $2"
 }
 
+# report FILE [WHAT]: the lines of a program that says "ok - name" and "not ok -
+# name", numbered; what else it says stays as it is.
+report() {
+	while read -r report_line; do
+		case $report_line in
+		"ok - "*) ok 0 "${2:+$2: }${report_line#ok - }" ;;
+		"not ok - "*) ok 1 "${2:+$2: }${report_line#not ok - }" ;;
+		*) printf '%s\n' "$report_line" ;;
+		esac
+	done <"$1"
+}
+
+# no_locks NAME DIR...: no lock and no journal is left there. A client may have
+# its last reply some milliseconds before the locks end.
+no_locks() {
+	no_locks_name=$1
+	shift
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		left=$(find "$@" -name '*.lock*' -o -name '.in.popd*' -o -name '_*')
+		[ -n "$left" ] || break
+		sleep 0.1
+	done
+	is "$left" "" "$no_locks_name"
+}
+
 is_root() {
 	[ "$(id -u)" -eq 0 ]
 }

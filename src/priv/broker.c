@@ -34,6 +34,7 @@ enum {
 	TRIES = 3,         /* logins that may fail */
 	OPENS = 10000,     /* mailboxes in one session */
 	DELAY_MS = 1000,   /* a refusal takes so long, times its number */
+	GRAIN_MS = 2,      /* up to then; the rest to the clock's grain */
 	PAUSE_MIN_MS = 50, /* between two attempts at the locks */
 	PAUSE_SPREAD_MS = 200,
 	LEAVE_MS = 1000, /* what an idle session gets to make way */
@@ -282,9 +283,11 @@ answer_login(struct broker *b, struct buf *body, enum msg_type request)
 	} else {
 		log_login(b, why);
 		b->refused++;
-		rc = pause_until(b, due);
-		if (rc == RC_TIMEOUT)
+		rc = pause_until(b, due - GRAIN_MS);
+		if (rc == RC_TIMEOUT) {
+			io_sleep_until(due);
 			rc = RC_OK;
+		}
 	}
 	if (rc == RC_OK)
 		rc = respond(b, request, verdict);

@@ -15,6 +15,17 @@ io_now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+void
+io_sleep_until(int64_t at_ms)
+{
+	const struct timespec at = {.tv_sec = (time_t)(at_ms / 1000),
+	    .tv_nsec = (long)(at_ms % 1000) * 1000000};
+
+	while (
+	    clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
+		;
+}
+
 /* wait_for - until one of events, or a failure of fd, is there. */
 static enum rc
 wait_for(int fd, short events, int64_t deadline_ms)

@@ -15,6 +15,10 @@ int64_t io_now_ms(void);
 /* io_pause - returns after ms milliseconds, or sooner for a signal. */
 void io_pause(unsigned ms);
 
+/* io_sleep_until - returns when the clock of io_now_ms comes to at_ms, to the
+ * grain of its timers and not to the millisecond. */
+void io_sleep_until(int64_t at_ms);
+
 /* io_wait - waits until fd can be read or its other end is gone.
  * RC_TIMEOUT: the deadline passed first; RC_IO with errno. */
 enum rc io_wait(int fd, int64_t deadline_ms) MUST_CHECK;

@@ -311,6 +311,5 @@ else
 	skip Net::POP3 "not installed"
 fi
 
-is "$(find "$spool" -name "*.lock" -o -name ".in.popd*")" "" \
-	"no lock file is left"
+no_locks "no lock file is left" "$spool"
 finish

@@ -134,7 +134,6 @@ cat "$tmp/gone.1" "$tmp/gone.2" >"$tmp/gone"
 said=$(python3 "$lib/traffic.py" check "$mbox" "$tmp/gone" "$total" 2>&1)
 ok $? "every message that was not deleted is there once, unchanged" "$said"
 echo "$said"
-is "$(find "$spool" -name "*.lock*" -o -name ".in.popd*" -o -name '_*')" "" \
-	"no lock file is left"
+no_locks "no lock file is left" "$spool"
 is "$(stat -c %U:%G:%a "$mbox")" "$user:mail:660" "the spool's owner and mode stay"
 finish

@@ -144,8 +144,7 @@ hold() {
 		old_client -1 -d 127.0.0.1 "$at"
 		is "$?$(wc -c <"$mbox")" "00" "$name: and deletes them with RDEL"
 	done
-	is "$(find "$spool" -name '*.lock' -o -name '.in.popd*')" "" \
-		"$name: no lock file is left"
+	no_locks "$name: no lock file is left" "$spool"
 }
 
 if ! is_free; then
@@ -208,11 +207,5 @@ python3 "$lib/dialects.py" "$popd" "$user" "$password" "$mbox" "$other" \
 	>"$tmp/tap" 2>"$tmp/err"
 is "$?" 0 "dialects.py ran to its end"
 [ ! -s "$tmp/err" ] || sed 's/^/# /' "$tmp/err"
-while read -r line; do
-	case $line in
-	"ok - "*) ok 0 "${line#ok - }" ;;
-	"not ok - "*) ok 1 "${line#not ok - }" ;;
-	*) printf '%s\n' "$line" ;;
-	esac
-done <"$tmp/tap"
+report "$tmp/tap"
 finish

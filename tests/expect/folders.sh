@@ -293,6 +293,5 @@ hasnt "${spool#/}/$other" "a home that is /"
 hasnt "$spool/$other" "a home that is /"
 is "$(stat -c %g "$spool/$other")" "$mail_gid" "the other's spool is the group's still"
 is "$(grep -c others-secret "$spool/$other")" 9 "and whole"
-is "$(find "$tmp/homes" "$spool" -name '*.lock' -o -name '.in.popd*')" "" \
-	"no lock file is left"
+no_locks "no lock file is left" "$tmp/homes" "$spool"
 finish

@@ -20,13 +20,7 @@ tap() {
 	"$@" >"$tmp/tap" 2>"$tmp/err"
 	is "$?" 0 "${2##*/} ran to its end"
 	sed 's/^/# /' "$tmp/err"
-	while read -r line; do
-		case $line in
-		"ok - "*) ok 0 "${line#ok - }" ;;
-		"not ok - "*) ok 1 "${line#not ok - }" ;;
-		*) printf '%s\n' "$line" ;;
-		esac
-	done <"$tmp/tap"
+	report "$tmp/tap"
 }
 
 mkdir -m 755 "$tmp/raw"
@@ -107,6 +101,5 @@ fill "$mbox"
 said=$(timeout 20 python3 "$lib/session.py" "$port" "$user" "$password" \
 	"$tmp/fixture" 2>&1)
 ok $? "and the next client is served" "$said"
-is "$(find "$spool" -name '*.lock' -o -name '.in.popd*')" "" \
-	"no lock file is left"
+no_locks "no lock file is left" "$spool"
 finish

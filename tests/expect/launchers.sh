@@ -67,8 +67,7 @@ hold() {
 	ok $? "$1: what was not deleted is there, and only that"
 	is "$(stat -c '%i %U:%G %a' "$mbox")" "$before" \
 		"$1: the spool file is the same one, owner and mode too"
-	is "$(find "$spool" -name '*.lock' -o -name '.in.popd*')" "" \
-		"$1: no lock file is left"
+	no_locks "$1: no lock file is left" "$spool"
 	hold_log "$1"
 }
 hold_log() {

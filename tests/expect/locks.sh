@@ -13,17 +13,6 @@ have python3 || {
 	finish
 }
 
-# report: numbers what locks.py wrote.
-report() {
-	while read -r line; do
-		case $line in
-		"ok - "*) ok 0 "$1: ${line#ok - }" ;;
-		"not ok - "*) ok 1 "$1: ${line#not ok - }" ;;
-		*) printf '%s\n' "$line" ;;
-		esac
-	done <"$tmp/tap"
-}
-
 # locks NAME COMMAND...: locks.py's arguments are at the end.
 locks() {
 	name=$1
@@ -31,7 +20,7 @@ locks() {
 	"$@" >"$tmp/tap" 2>"$tmp/err"
 	is "$?" 0 "$name: it ran to its end"
 	sed 's/^/# /' "$tmp/err"
-	report "$name"
+	report "$tmp/tap" "$name"
 }
 
 # disk NAME COMMAND...: a small file system at $tmp/NAME, if it can be had.
@@ -76,7 +65,7 @@ another_kernel() {
 	[ "$status" -ne 70 ] || return
 	is "$status" 0 "user-mode Linux: all is well in it"
 	sed 's/^\(.*ok\) [0-9]* /\1 /; /^1\.\./d' "$tmp/out" >"$tmp/tap"
-	report "user-mode Linux"
+	report "$tmp/tap" "user-mode Linux"
 }
 
 if ! is_root; then

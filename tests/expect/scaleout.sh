@@ -41,11 +41,5 @@ if [ "$status" -eq 77 ]; then
 fi
 is "$status" 0 "it ran to its end"
 sed 's/^/# /' "$tmp/err"
-while read -r line; do
-	case $line in
-	"ok - "*) ok 0 "${line#ok - }" ;;
-	"not ok - "*) ok 1 "${line#not ok - }" ;;
-	*) printf '%s\n' "$line" ;;
-	esac
-done <"$tmp/tap"
+report "$tmp/tap"
 finish

@@ -329,11 +329,5 @@ python3 "$tmp/trust.py" "$popd" "$tmp" "$(getent group mail | cut -d: -f3)" \
 	"$hash" >"$tmp/tap" 2>"$tmp/err"
 is "$?" 0 "trust.py ran to its end"
 [ ! -s "$tmp/err" ] || sed 's/^/# /' "$tmp/err"
-while read -r line; do
-	case $line in
-	"ok - "*) ok 0 "${line#ok - }" ;;
-	"not ok - "*) ok 1 "${line#not ok - }" ;;
-	*) printf '%s\n' "$line" ;;
-	esac
-done <"$tmp/tap"
+report "$tmp/tap"
 finish

@@ -426,7 +426,7 @@ def main():
     wrong = re.findall(rb".*set-aside .*user=\"?%s\b.*|.*no-proxy.*addr=10\.2.*" %
                        user.encode(), text)
     say(not wrong, "nothing went wrong by the log", wrong)
-    say(not os.path.exists(dot), "no lock is left")
+    say(until(lambda: not os.path.exists(dot)), "no lock is left")
 
 
 hosts = {"one": Host(1, "one"), "two": Host(2, "two")}

@@ -429,6 +429,28 @@ a_stalled_reader_is_a_timeout(void **state)
 	assert_true(io_now_ms() - begin < 5000);
 }
 
+/* It comes to the moment, whenever it was called: two calls within the same
+ * millisecond end together. */
+static void
+sleep_ends_at_a_moment(void **state)
+{
+	struct timespec t;
+	int64_t at, us;
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		at = io_now_ms() + 3;
+		for (unsigned n = 0; n < i * 1000; n++)
+			(void)io_now_ms();
+		io_sleep_until(at);
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		us = (t.tv_sec * 1000 - at) * 1000 + t.tv_nsec / 1000;
+		assert_true(us >= 0);
+	}
+	io_sleep_until(io_now_ms() - 1000);
+	assert_true(io_now_ms() - at < 5000);
+}
+
 static void
 who_can_write_is_known_at_once(void **state)
 {
@@ -624,6 +646,7 @@ main(void)
 	    CASE(writing_nothing_is_ok),
 	    CASE(writing_to_nobody_is_eof),
 	    CASE(a_stalled_reader_is_a_timeout),
+	    CASE(sleep_ends_at_a_moment),
 	    CASE(who_can_write_is_known_at_once),
 	    CASE(a_stalled_reader_is_a_timeout_under_signals),
 	    CASE(a_failed_write_is_io),
