@@ -648,5 +648,5 @@ main(int argc, char **argv)
 	if (session.starttls != NULL)
 		starttls_close(session.starttls);
 	log_open(o.debugging);
-	exit(broker_run(&config, pair[0], pid));
+	_exit(broker_run(&config, pair[0], pid)); /* nothing is buffered */
 }

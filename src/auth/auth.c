@@ -59,8 +59,9 @@ static enum rc
 hashes_to(const char *password, const char *hash, unsigned *out)
 {
 	/* Memory that goes back at once: a session may idle for long. */
-	struct crypt_data *data = mmap(NULL, sizeof(*data),
-	    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct crypt_data *data =
+	    mmap(NULL, sizeof(*data), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	const char *made;
 
 	if (data == MAP_FAILED)

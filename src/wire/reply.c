@@ -9,6 +9,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+/* Most lines are shorter than a call of memchr and one of memcpy take. */
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 void
 reply_init(struct reply *r, int fd, unsigned stall_ms)
@@ -120,6 +124,42 @@ reply_listed(struct reply *r, const char *text, size_t n)
 	return rc == RC_OK ? put(r, "\r\n", 2) : rc;
 }
 
+/* copy_line - copies what stands before the first LF of n octets, or all of
+ * them; returns how many. n octets of room are written, whatever they become.
+ */
+#ifdef __SSE2__
+static size_t
+copy_line(char *to, const char *from, size_t n)
+{
+	const __m128i lf = _mm_set1_epi8('\n');
+	size_t i = 0;
+
+	for (; n - i >= sizeof(lf); i += sizeof(lf)) {
+		__m128i v = _mm_loadu_si128((const void *)(from + i));
+		unsigned at =
+		    (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, lf));
+
+		_mm_storeu_si128((void *)(to + i), v);
+		if (at != 0)
+			return i + (size_t)__builtin_ctz(at);
+	}
+	for (; i < n && from[i] != '\n'; i++)
+		to[i] = from[i];
+	return i;
+}
+#else
+static size_t
+copy_line(char *to, const char *from, size_t n)
+{
+	const char *lf = memchr(from, '\n', n);
+
+	if (lf != NULL)
+		n = (size_t)(lf - from);
+	memcpy(to, from, n);
+	return n;
+}
+#endif
+
 /* convert - n octets of a body, at most REPLY_PART_OCTETS, into data. A LF
  * gets a CR unless it has one; stuffed: and a "." that begins a line another
  * one. Of n octets that makes 2 n at most. */
@@ -132,19 +172,18 @@ convert(struct reply *r, const char *octets, size_t n, unsigned stuffed)
 	char last = (char)r->last;
 
 	while (octets < end) {
-		const char *lf = memchr(octets, '\n', (size_t)(end - octets));
-		size_t text = (size_t)((lf != NULL ? lf : end) - octets);
+		size_t text;
 
 		if (stuffed && at_bol && *octets == '.')
 			*to++ = '.';
-		memcpy(to, octets, text);
+		text = copy_line(to, octets, (size_t)(end - octets));
 		to += text;
 		octets += text;
 		if (text > 0) {
 			last = octets[-1];
 			at_bol = 0;
 		}
-		if (lf != NULL) {
+		if (octets < end) {
 			*to = '\r';
 			to += last != '\r';
 			*to++ = '\n';

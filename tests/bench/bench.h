@@ -40,7 +40,7 @@ struct client {
 	int fd;
 	size_t pos, end;
 	uint64_t octets;    /* received in all */
-	unsigned quick : 1; /* never sleeps, acknowledges each read at once */
+	unsigned quick : 1; /* acknowledges each read at once */
 	char data[CLIENT_OCTETS];
 };
 

@@ -48,9 +48,8 @@ fill(struct client *c)
 		c->pos = 0;
 	}
 	do
-		n = recv(c->fd, c->data + c->end, sizeof(c->data) - c->end,
-		    c->quick ? MSG_DONTWAIT : 0);
-	while (n < 0 && (errno == EINTR || (c->quick && errno == EAGAIN)));
+		n = read(c->fd, c->data + c->end, sizeof(c->data) - c->end);
+	while (n < 0 && errno == EINTR);
 	if (c->quick)
 		setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
 	if (n < 0 && errno != ECONNRESET)
@@ -160,9 +159,9 @@ client_bodies(struct client *c, const char *commands, size_t n, uint64_t bodies)
 				err(1, "send");
 			}
 			p.events |= n > 0 ? POLLOUT : 0;
-			if (!(c->quick && n == 0) && poll(&p, 1, -1) < 0)
+			if (poll(&p, 1, -1) < 0)
 				err(1, "poll");
-			if (n > 0 && (p.revents & POLLIN) == 0)
+			if ((p.revents & POLLIN) == 0)
 				continue;
 		}
 		if (fill(c) == 0)

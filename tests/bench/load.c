@@ -10,11 +10,12 @@
  *     poll       the same and UIDL
  *     list       LIST alone
  *     retr       RETR of everything, pipelined
- *     retr1      RETR of count messages, one after the other; the client does
- *                not sleep meanwhile, so that its waking up is not measured,
- *                and acknowledges at once, as a kindness to servers that leave
- *                Nagle's algorithm on
- *     sessions   count sessions of login, STAT, QUIT; bare: of nothing
+ *     retr1      RETR of count messages, one after the other, with PROGRAM on
+ *                the client's own processor: waking another one takes longer
+ *                than a message. The client acknowledges at once, as a
+ *                kindness to servers that leave Nagle's algorithm on
+ *     sessions   count sessions of login, STAT, QUIT; bare: of nothing; on one
+ *                processor too
  *     delete     QUIT after DELE of every count-th message; 0: of the first;
  *                delete-half: of the first half; delete-last: of the last
  *     calls      system calls of login, STAT, QUIT
@@ -30,6 +31,7 @@
 #include <err.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +56,19 @@ dial(struct server *s)
 	client_init(&client, server_connect(s));
 	if (strncmp(client_line(&client), "+OK", 3) != 0)
 		errx(1, "no greeting");
+}
+
+/* stay_here - this process and its children, on this processor. */
+static void
+stay_here(void)
+{
+	cpu_set_t set;
+	int cpu = sched_getcpu();
+
+	CPU_ZERO(&set);
+	CPU_SET((size_t)(cpu < 0 ? 0 : cpu), &set);
+	if (sched_setaffinity(0, sizeof(set), &set) != 0)
+		err(1, "sched_setaffinity");
 }
 
 /* login - up to STAT, whose count it returns, and its octets. */
@@ -189,8 +204,10 @@ static void
 measure_sessions(struct server *s, int bare)
 {
 	struct rusage used = {0};
-	double began = now_ms(), ms;
+	double began, ms;
 
+	stay_here();
+	began = now_ms();
 	for (uint64_t i = 0; i < count; i++) {
 		if (!bare) {
 			login(s, NULL);
@@ -324,9 +341,12 @@ measure(const char *what, struct server *s)
 		measure_login(s, what[0] == 'p');
 	else if (strcmp(what, "list") == 0)
 		measure_list(s);
-	else if (strcmp(what, "retr") == 0 || strcmp(what, "retr1") == 0)
-		measure_retr(s, what[4] == '\0');
-	else if (strcmp(what, "sessions") == 0 || strcmp(what, "bare") == 0)
+	else if (strcmp(what, "retr") == 0)
+		measure_retr(s, 1);
+	else if (strcmp(what, "retr1") == 0) {
+		stay_here();
+		measure_retr(s, 0);
+	} else if (strcmp(what, "sessions") == 0 || strcmp(what, "bare") == 0)
 		measure_sessions(s, what[0] == 'b');
 	else if (strncmp(what, "delete", 6) == 0)
 		measure_delete(s, what);
