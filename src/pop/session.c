@@ -330,22 +330,23 @@ session_send(struct session *s, size_t i,
 	return rc;
 }
 
-/* debug - one line of the dialogue, secrets masked. */
+/* debug - one line of the dialogue, secrets masked; also where a blank in front
+ * makes the command none. */
 static void
 debug(const struct session *s, char who, const char *text)
 {
 	char quoted[4 * REPLY_LINE_OCTETS + 3], line[sizeof(quoted) + 16];
 	int n, shown = (int)strlen(text);
-	const char *mask = "";
+	const char *mask = "", *verb = text + strspn(text, " \t");
 
 	if (!s->config->debugging || shown == 0)
 		return;
-	if (who == 'C' && (strncasecmp(text, "PASS", 4) == 0 ||
-			      strncasecmp(text, "HELO", 4) == 0 ||
-			      strncasecmp(text, "AUTH", 4) == 0 ||
-			      strncasecmp(text, "APOP", 4) == 0)) {
-		mask = shown > 4 ? " ****" : "";
-		shown = 4;
+	if (who == 'C' && (strncasecmp(verb, "PASS", 4) == 0 ||
+			      strncasecmp(verb, "HELO", 4) == 0 ||
+			      strncasecmp(verb, "AUTH", 4) == 0 ||
+			      strncasecmp(verb, "APOP", 4) == 0)) {
+		mask = verb[4] != '\0' ? " ****" : "";
+		shown = (int)(verb - text) + 4;
 	}
 	log_quote(quoted, sizeof(quoted), text, (size_t)shown);
 	quoted[strlen(quoted) - 1] = '\0';
