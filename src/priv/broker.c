@@ -262,7 +262,8 @@ static enum rc
 answer_login(struct broker *b, struct buf *body, enum msg_type request)
 {
 	char user[AUTH_SECRET_OCTETS + 1], secret[AUTH_SECRET_OCTETS + 1];
-	int64_t due = io_now_ms() + DELAY_MS * (int64_t)(b->refused + 1);
+	/* The millisecond that has begun does not count. */
+	int64_t due = io_now_ms() + 1 + DELAY_MS * (int64_t)(b->refused + 1);
 	const char *why = NULL;
 	enum rc rc = RC_BUG, verdict;
 
