@@ -176,8 +176,8 @@ open_journal(struct holding *h, int flags)
 {
 	char name[NAME_MAX + 1];
 
-	if (h->state_fd >= 0 || h->journal_fd >= 0 || h->lock.shared ||
-	    h->mbox_fd < 0 || !journal_name(h, name))
+	if (h->journal_fd >= 0 || h->lock.shared || h->mbox_fd < 0 ||
+	    !journal_name(h, name))
 		return RC_NOSUCH;
 	return file_open_own(
 	    h->place.dirfd, name, flags, h->who->uid, &h->journal_fd);
