@@ -20,10 +20,12 @@ ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -DPOPD_VERSION='"$(VERSION)"' -Isrc $(WARN) 
 	-fcf-protection $(FORTIFY) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
 	$(CFLAGS) $(LDFLAGS)
-# crypt(3) and SHA-256 go into the program where there are static libraries for
-# them: loading one takes ten system calls a session. STATIC= loads them.
-STATIC := libcrypt.a libmd.a
+# in.popd is linked statically where there are static libraries: to load one at
+# each session takes ten system calls. STATIC= loads them.
+STATIC := libcrypt.a libmd.a libc.a rcrt1.o
 archive = $(filter /%,$(shell $(CC) -print-file-name=$(filter $1,$(STATIC))))
+WHOLE := $(and $(call archive,libc.a),$(call archive,rcrt1.o),\
+	$(if $(findstring -fsanitize,$(CFLAGS)),,yes))
 LIBMD := $(or $(call archive,libmd.a),-lmd)
 LIBS := $(or $(call archive,libcrypt.a),-lcrypt) $(LIBMD)
 
@@ -54,7 +56,7 @@ ifneq ($(TLS),yes)
 endif
 
 $B/in.popd: $B/src/main.o $B/libpopd.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(ALL_LDFLAGS) $(if $(WHOLE),-static-pie) -o $@ $^ $(LIBS)
 
 $B/in.popd-tls: $B/src/main_tls.o $(TLS_OBJ) $B/libpopd.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TLS_LIBS)

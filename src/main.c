@@ -382,13 +382,6 @@ make_state(const char *path)
 	return fd;
 }
 
-/* jail - what the session gives up root with. */
-struct jail {
-	uid_t uid;
-	gid_t gid;
-	int dirfd;
-};
-
 /* find_user - name's ids. Users of services are in the file itself; asking
  * others for one that is not there would take longer than a session. */
 static unsigned
@@ -405,11 +398,13 @@ find_user(int passwd_fd, const char *name, struct jail *j)
 
 /* make_jail - root only: the session's identity, and an empty directory. */
 static void
-make_jail(const struct options *o, int state_dirfd, struct jail *j)
+make_jail(
+    const struct options *o, const struct broker_config *c, struct jail *j)
 {
+	const int passwd_fd = c->policy.host.passwd_fd;
+	const int state_dirfd = c->state_dirfd;
 	const char *name = o->user != NULL ? o->user : "in.popd";
 	int base = state_dirfd >= 0 ? state_dirfd : make_state(STATE_DIR);
-	int passwd_fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
 	enum rc rc;
 
 	if (!find_user(passwd_fd, name, j) &&
@@ -418,7 +413,6 @@ make_jail(const struct options *o, int state_dirfd, struct jail *j)
 		    "no user %s for the session process: add "
 		    "it, or name another with --user",
 		    name);
-	file_close(&passwd_fd);
 	rc = base < 0 ? RC_NOSUCH
 		      : file_make_dir(base, ".empty", 0555, 0, 0, &j->dirfd);
 	if (rc != RC_OK)
@@ -446,6 +440,11 @@ make_config(const struct options *o, struct broker_config *c)
 	if (st.st_uid == 0 && st.st_gid != 0 && (st.st_mode & S_IWGRP) != 0 &&
 	    geteuid() == 0)
 		c->spool_gid = st.st_gid;
+	c->policy.host.passwd_fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	c->policy.host.shadow_fd = -1;
+	if (o->passwd == NULL)
+		c->policy.host.shadow_fd =
+		    open("/etc/shadow", O_RDONLY | O_CLOEXEC);
 	c->policy.passwd_fd = -1;
 	if (o->passwd != NULL) {
 		c->policy.passwd_fd =
@@ -585,11 +584,10 @@ main(int argc, char **argv)
 	    .lock_s = LOCK_S,
 	    .min_uid = MIN_UID,
 	    .supersede_s = SUPERSEDE_S};
-	struct broker_config config = {0};
+	struct broker_config config = {.jail = {.dirfd = -1}};
 	struct session_config session = {0};
 	struct secrets secrets;
 	struct starttls starttls;
-	struct jail jail = {.dirfd = -1};
 	unsigned has_starttls, needs_tls;
 	char peer[PEER_OCTETS];
 	int pair[2], devnull;
@@ -628,7 +626,7 @@ main(int argc, char **argv)
 	config.dialect = session.dialect != NULL ? session.dialect->name : NULL;
 	config.proxied = session.proxied = o.proxies != NULL;
 	if (geteuid() == 0)
-		make_jail(&o, config.state_dirfd, &jail);
+		make_jail(&o, &config, &config.jail);
 	else if (o.passwd == NULL && isatty(2))
 		dprintf(2, "in.popd: not root, so no system account can log "
 			   "in; give accounts of your own with --passwd, or "
@@ -641,7 +639,7 @@ main(int argc, char **argv)
 	if (pid < 0)
 		die(&o, EX_OSERR, "cannot fork: %s", strerror(errno));
 	if (pid == 0)
-		_exit(run_session(&o, &session, &jail, pair[1]));
+		_exit(run_session(&o, &session, &config.jail, pair[1]));
 	if (dup2(devnull, 0) < 0 || dup2(devnull, 1) < 0)
 		exit(EX_OSERR);
 	close(pair[1]);

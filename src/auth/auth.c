@@ -120,7 +120,7 @@ find(const struct auth_policy *p, const char *user, struct entry *e,
 	if (!auth_name_is_safe(user))
 		return RC_NOSUCH;
 	rc = p->passwd_fd >= 0 ? passwd_file_find(p->passwd_fd, user, e)
-			       : shadow_find(user, e);
+			       : shadow_find(&p->host, user, e);
 	*why = rc == RC_DENIED ? "shadow-unreadable" : "unknown-user";
 	if (rc == RC_OK && strcmp(e->who.name, user) != 0)
 		rc = RC_NOSUCH;

@@ -1,6 +1,6 @@
 /* auth - the verdict: may this user in with this password?
  *
- * Runs in the broker only, as root until the verdict is good. */
+ * Runs in the judge only, who is nobody and has the files open. */
 #ifndef AUTH_AUTH_H
 #define AUTH_AUTH_H
 
@@ -11,10 +11,27 @@
 
 enum { AUTH_SECRET_OCTETS = 512 }; /* the longest password, without its NUL */
 
+enum { PASSWD_LINE_OCTETS = 2048 }; /* of an account file, without its LF */
+
+enum auth_database { AUTH_PASSWD, AUTH_SHADOW };
+
+/* auth_host - the system's accounts. */
+struct auth_host {
+	int passwd_fd; /* open on /etc/passwd, or -1 */
+	int shadow_fd; /* open on /etc/shadow, or -1: nobody lets us */
+	/* The line of an account that is not in those files, as the host's name
+	 * services have it, without its LF. The caller wipes it. RC_NOSUCH;
+	 * RC_IO. */
+	enum rc (*ask)(void *whom, enum auth_database what, const char *user,
+	    char line[PASSWD_LINE_OCTETS + 1]);
+	void *whom;
+};
+
 /* auth_policy - who may log in at all. */
 struct auth_policy {
 	uid_t min_uid; /* smaller user ids never; 0 never in any case */
 	int passwd_fd; /* a file of accounts instead of the system's, or -1 */
+	struct auth_host host;         /* the system's */
 	const struct secrets *secrets; /* of devices, or NULL */
 };
 

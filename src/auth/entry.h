@@ -13,18 +13,23 @@ struct entry {
 };
 
 /* shadow_find - user in the system's passwd and shadow: in the two files, and
- * where else nsswitch.conf(5) says when he is not there. RC_NOSUCH: unknown, or
- * of a shape that does not fit an entry; RC_DENIED: shadow is not readable,
- * which only root may; RC_IO with errno. */
-enum rc shadow_find(const char *user, struct entry *out) MUST_CHECK;
+ * where h->ask looks when he is not there. RC_NOSUCH: unknown, or of a shape
+ * that does not fit an entry; RC_DENIED: shadow is not readable, which only
+ * root may; RC_IO with errno. */
+enum rc shadow_find(
+    const struct auth_host *h, const char *user, struct entry *out) MUST_CHECK;
 
 /* passwd_file_find - user in the file behind fd: lines of
  * name:hash:uid:gid:gecos:home:shell, "#" for remarks. The first line for a
  * name counts; one that is malformed or longer than PASSWD_LINE_OCTETS is no
  * account. RC_NOSUCH: unknown; RC_IO with errno. */
-enum { PASSWD_LINE_OCTETS = 2048 };
 enum rc passwd_file_find(
     int fd, const char *user, struct entry *out) MUST_CHECK;
+
+/* passwd_line_entry - the entry in line, which is written to, if it is user's.
+ * RC_NOSUCH: another's; RC_SYNTAX: malformed. */
+enum rc passwd_line_entry(
+    char *line, const char *user, struct entry *out) MUST_CHECK;
 
 /* passwd_line_find - user's line in the file behind fd, up to a ":" behind the
  * name, without its LF. The caller wipes it. RC_NOSUCH, RC_IO as above. */

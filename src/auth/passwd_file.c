@@ -28,10 +28,8 @@ split(char *line, char *field[FIELDS])
 	}
 }
 
-/* match - RC_OK when line is user's and well formed, RC_NOSUCH when it is for
- * another, RC_SYNTAX when it is for user and malformed. */
-static enum rc
-match(char *line, const char *user, struct entry *out)
+enum rc
+passwd_line_entry(char *line, const char *user, struct entry *out)
 {
 	size_t n = strlen(user);
 	char *field[FIELDS];
@@ -172,7 +170,7 @@ passwd_file_find(int fd, const char *user, struct entry *out)
 	begin(&r, fd);
 	memset(out, 0, sizeof(*out));
 	while ((rc = next_line(&r, &line)) == RC_OK) {
-		rc = match(line, user, out);
+		rc = passwd_line_entry(line, user, out);
 		if (rc != RC_NOSUCH)
 			break;
 	}

@@ -14,7 +14,7 @@ struct secrets {
 
 /* secrets_know - whether one of user's secrets is claim; or, when digest is 1,
  * whether the MD5 of the timestamp and one of them is claim, in lower-case hex.
- * A line that is malformed, or longer than entry.h's PASSWD_LINE_OCTETS, or has
+ * A line that is malformed, or longer than auth.h's PASSWD_LINE_OCTETS, or has
  * an empty label or secret, is none. The time does not tell how much of a claim
  * was right. RC_DENIED: he has some, and claim is none of them; RC_NOSUCH: he
  * has none; RC_IO with errno. RFC 1939 section 7, APOP. */

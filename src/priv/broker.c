@@ -8,9 +8,8 @@
  *      |  root                        |  the user, for good
  *      +-- session gone, SIGTERM -----+--> locks given up, exit */
 #include "priv/broker.h"
-#include "priv/holding.h"
-#include "priv/msg.h"
-#include "priv/peer.h"
+#include "priv/desk.h"
+#include "priv/judge.h"
 #include "sys/file.h"
 #include "sys/io.h"
 #include "sys/log.h"
@@ -28,39 +27,14 @@
 #include <syslog.h>
 #include <unistd.h>
 
-enum { PHASE_STRANGER = 1, PHASE_USER = 2, PHASE_OPENED = 4 };
-
 enum {
-	TRIES = 3,         /* logins that may fail */
 	OPENS = 10000,     /* mailboxes in one session */
-	DELAY_MS = 1000,   /* a refusal takes so long, times its number */
-	GRAIN_MS = 2,      /* up to then; the rest to the clock's grain */
 	PAUSE_MIN_MS = 50, /* between two attempts at the locks */
 	PAUSE_SPREAD_MS = 200,
 	LEAVE_MS = 1000, /* what an idle session gets to make way */
 	LEAVE_PAUSE_MS = 10,
 	TOUCH_MS = 10000, /* how often a dotlock that is kept is renewed */
-	REOPEN_MAX = 8,   /* a mailbox that is replaced while it is opened */
-	QUOTED_OCTETS = 4 * NAME_OCTETS + 3
-};
-
-struct broker {
-	const struct broker_config *config;
-	int fd; /* to the session */
-	unsigned phase;
-	unsigned asked[MSG_END];
-	unsigned refused;
-	struct account who;       /* from the verdict on */
-	char user[QUOTED_OCTETS]; /* its name, quoted, for the log; or "-" */
-	char dialect[sizeof("undecided")]; /* likewise, as the session says */
-	int state_dirfd;    /* the user's own, from the verdict on */
-	struct holding now; /* what is open */
-	sigset_t awake;     /* the signal mask while waiting */
-	unsigned busy_s;    /* so long another session has had the mailbox */
-	unsigned tls : 1;   /* as the session says, for the log */
-	/* The client's address; and what the log has behind it when a proxy
-	 * has said so: the proxy's. */
-	char addr[PEER_OCTETS], via[PEER_OCTETS + 8];
+	REOPEN_MAX = 8    /* a mailbox that is replaced while it is opened */
 };
 
 struct broker_row {
@@ -75,6 +49,12 @@ struct broker_row {
 /* Set by signals; two of the few writable globals. */
 static volatile sig_atomic_t stop, wanted;
 
+unsigned
+desk_stopped(void)
+{
+	return stop != 0;
+}
+
 static void
 on_signal(int number)
 {
@@ -84,9 +64,8 @@ on_signal(int number)
 		stop = 1;
 }
 
-/* respond - the answer to request: rc and errno, has_* when fds matter. */
-static enum rc
-respond(struct broker *b, enum msg_type request, enum rc rc)
+enum rc
+desk_respond(struct broker *b, enum msg_type request, enum rc rc)
 {
 	unsigned char room[5 * 4];
 	int fds[MSG_FDS];
@@ -124,11 +103,8 @@ respond(struct broker *b, enum msg_type request, enum rc rc)
 	return msg_send(b->fd, (enum msg_type)(request + 1), &body, fds, nfds);
 }
 
-/* pause_until - waits for the deadline while the session waits for an answer.
- * RC_TIMEOUT: the deadline is here; RC_EOF: the session is gone or the program
- * shall stop; RC_BUG: the session said something meanwhile. */
-static enum rc
-pause_until(struct broker *b, int64_t deadline_ms)
+enum rc
+desk_pause(struct broker *b, int64_t deadline_ms)
 {
 	for (;;) {
 		struct pollfd p = {.fd = b->fd, .events = POLLIN};
@@ -152,28 +128,6 @@ pause_until(struct broker *b, int64_t deadline_ms)
 	}
 }
 
-/* log_login - one line for every verdict. A name that no account has is not in
- * it: it may be a password in the wrong place. */
-static void
-log_login(struct broker *b, const char *why)
-{
-	const char *tls = b->tls ? "yes" : "no";
-	char quoted[QUOTED_OCTETS] = "-";
-
-	if (b->who.name[0] != '\0')
-		log_quote(
-		    quoted, sizeof(quoted), b->who.name, strlen(b->who.name));
-	if (why != NULL) {
-		log_event(LOG_NOTICE,
-		    "event=refused addr=%s%s tls=%s user=%s dialect=%s why=%s",
-		    b->addr, b->via, tls, quoted, b->dialect, why);
-		return;
-	}
-	memcpy(b->user, quoted, sizeof(quoted));
-	log_event(LOG_INFO, "event=login addr=%s%s tls=%s user=%s dialect=%s",
-	    b->addr, b->via, tls, b->user, b->dialect);
-}
-
 /* log_no_state - why there is no state, and the session goes on without. */
 static void
 log_no_state(const struct broker *b, enum rc rc)
@@ -190,25 +144,12 @@ log_no_state(const struct broker *b, enum rc rc)
 static void
 log_end(const struct broker *b, int priority, const char *why)
 {
+	const struct caller *c = &b->caller;
+
 	log_event(priority,
 	    "event=end addr=%s%s tls=%s user=%s dialect=%s sent=- octets=- "
 	    "deleted=- left=- why=\"%s\"",
-	    b->addr, b->via, b->tls ? "yes" : "no", b->user, b->dialect, why);
-}
-
-/* open_state_dir - the user's own directory under ours, made when absent.
- * Without one the session works all the same, so what fails is only logged. */
-static void
-open_state_dir(struct broker *b)
-{
-	enum rc rc;
-
-	if (b->config->state_dirfd < 0)
-		return;
-	rc = file_make_dir(b->config->state_dirfd, b->who.name, 0700,
-	    b->who.uid, b->who.gid, &b->state_dirfd);
-	if (rc != RC_OK)
-		log_no_state(b, rc);
+	    c->addr, c->via, c->tls ? "yes" : "no", b->user, c->dialect, why);
 }
 
 /* shut_in - the files of this user are all that the broker will open. */
@@ -222,94 +163,6 @@ shut_in(const struct broker *b)
 		dirs[2] = -1; /* no home, no folders; it stays open */
 	rc = sandbox_files(dirs, sizeof(dirs) / sizeof(dirs[0]));
 	return rc == RC_NOSUCH ? RC_OK : rc;
-}
-
-/* welcome - the verdict was good: from here on nothing is root. */
-static enum rc
-welcome(struct broker *b)
-{
-	enum rc rc;
-
-	if (b->config->policy.secrets != NULL)
-		close(b->config->policy.secrets->fd); /* root's alone */
-	open_state_dir(b);
-	rc = cred_become(&b->who, b->config->spool_gid);
-	if (rc == RC_OK)
-		rc = shut_in(b);
-	if (rc != RC_OK) {
-		log_event(LOG_ERR,
-		    "event=error user=%s doing=setuid why=\"%s\"", b->user,
-		    log_why(rc));
-		return rc;
-	}
-	b->phase = PHASE_USER;
-	return RC_OK;
-}
-
-/* may_become - whether this process can be that user, or is. */
-static unsigned
-may_become(const struct account *who)
-{
-	uid_t me = geteuid();
-
-	return me == 0 || me == who->uid;
-}
-
-/* answer_login - the verdict, asked for by request. A refusal is answered at a
- * fixed time after it, whatever the reason and however long the hashing took.
- */
-static enum rc
-answer_login(struct broker *b, struct buf *body, enum msg_type request)
-{
-	char user[AUTH_SECRET_OCTETS + 1], secret[AUTH_SECRET_OCTETS + 1];
-	/* The millisecond that has begun does not count. */
-	int64_t due = io_now_ms() + 1 + DELAY_MS * (int64_t)(b->refused + 1);
-	const char *why = NULL;
-	enum rc rc = RC_BUG, verdict;
-
-	if (b->refused == TRIES ||
-	    buf_get_text(body, user, sizeof(user)) != RC_OK ||
-	    buf_get_text(body, secret, sizeof(secret)) != RC_OK ||
-	    buf_get_end(body) != RC_OK)
-		goto out;
-	verdict = (request == MSG_APOP ? auth_apop : auth_password)(
-	    &b->config->policy, user, secret, &b->who, &why);
-	if (verdict == RC_OK && !may_become(&b->who)) {
-		verdict = RC_DENIED; /* we could never become that user */
-		why = "not-the-invoker";
-	}
-	if (verdict == RC_OK) {
-		log_login(b, NULL);
-		rc = welcome(b);
-	} else {
-		log_login(b, why);
-		b->refused++;
-		rc = pause_until(b, due - GRAIN_MS);
-		if (rc == RC_TIMEOUT) {
-			io_sleep_until(due);
-			rc = RC_OK;
-		}
-	}
-	if (rc == RC_OK)
-		rc = respond(b, request, verdict);
-out:
-	explicit_bzero(secret, sizeof(secret));
-	buf_wipe(body);
-	return rc;
-}
-
-/* AUTHENTICATE user, secret. */
-static enum rc
-answer_authenticate(struct broker *b, struct buf *body)
-{
-	return answer_login(b, body, MSG_AUTHENTICATE);
-}
-
-/* APOP user, digest. */
-static enum rc
-answer_apop(struct broker *b, struct buf *body)
-{
-	return answer_login(b, body, MSG_APOP);
 }
 
 /* take - repeats holding_try until it succeeds, fails for good or the lock
@@ -332,7 +185,7 @@ take(struct broker *b, struct holding *h, unsigned reopen)
 		}
 		if (rc != RC_BUSY || now >= deadline)
 			return rc;
-		paused = pause_until(
+		paused = desk_pause(
 		    b, now + PAUSE_MIN_MS + random() % PAUSE_SPREAD_MS);
 		if (paused != RC_TIMEOUT)
 			return paused;
@@ -359,7 +212,7 @@ claim(struct broker *b, struct holding *h)
 		asked = rival;
 		if (io_now_ms() >= deadline)
 			return rc;
-		paused = pause_until(b, io_now_ms() + LEAVE_PAUSE_MS);
+		paused = desk_pause(b, io_now_ms() + LEAVE_PAUSE_MS);
 		if (paused != RC_TIMEOUT)
 			return paused;
 	}
@@ -472,6 +325,8 @@ answer_open(struct broker *b, struct buf *body)
 	enum rc rc;
 
 	b->busy_s = 0;
+	if (b->judge > 0 && waitpid(b->judge, NULL, WNOHANG) == b->judge)
+		b->judge = 0;
 	if (buf_get_text(body, mailbox, sizeof(mailbox)) != RC_OK ||
 	    buf_get_end(body) != RC_OK)
 		return RC_BUG;
@@ -486,7 +341,7 @@ answer_open(struct broker *b, struct buf *body)
 	else
 		log_trouble(b, rc == RC_NOSUCH ? LOG_INFO : LOG_WARNING,
 		    "no-maildrop", mailbox, rc);
-	return respond(b, MSG_OPEN, rc);
+	return desk_respond(b, MSG_OPEN, rc);
 }
 
 /* CLOSE: another session may have the mailbox. */
@@ -499,7 +354,7 @@ answer_close(struct broker *b, struct buf *body)
 	if (rc != RC_OK)
 		return rc;
 	b->phase = PHASE_USER;
-	return respond(b, MSG_CLOSE, rc);
+	return desk_respond(b, MSG_CLOSE, rc);
 }
 
 /* LOCK: both spool locks again, on the file that was opened. */
@@ -521,7 +376,7 @@ answer_lock(struct broker *b, struct buf *body)
 	}
 	if (rc != RC_OK)
 		log_trouble(b, LOG_WARNING, "no-lock", b->now.place.name, rc);
-	return respond(b, MSG_LOCK, rc);
+	return desk_respond(b, MSG_LOCK, rc);
 }
 
 /* UPDATE order: this side alone writes to a mailbox, so that nothing is being
@@ -537,15 +392,25 @@ answer_update(struct broker *b, struct buf *body)
 	rc = holding_update(&b->now, &order);
 	if (rc != RC_OK)
 		log_trouble(b, LOG_WARNING, "no-update", b->now.place.name, rc);
-	return respond(b, MSG_UPDATE, rc);
+	return desk_respond(b, MSG_UPDATE, rc);
 }
 
 static enum rc
 answer_unlock(struct broker *b, struct buf *body)
 {
 	(void)body;
-	return respond(b, MSG_UNLOCK,
+	return desk_respond(b, MSG_UNLOCK,
 	    b->config->strict_lock ? RC_OK : holding_unlock(&b->now));
+}
+
+/* make_printable - foreign text, for the log. */
+static void
+make_printable(char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+	}
 }
 
 /* LOG text: the session's end, in words of a process that reads foreign octets,
@@ -553,84 +418,22 @@ answer_unlock(struct broker *b, struct buf *body)
 static enum rc
 answer_log(struct broker *b, struct buf *body)
 {
+	const struct caller *c = &b->caller;
 	char text[LOG_LINE_OCTETS];
 
 	if (buf_get_text(body, text, sizeof(text)) != RC_OK ||
 	    buf_get_end(body) != RC_OK)
 		return RC_BUG;
-	for (char *c = text; *c != '\0'; c++) {
-		if (*c < ' ' || *c > '~')
-			*c = '?';
-	}
-	log_event(LOG_INFO, "event=end addr=%s%s tls=%s user=%s %s", b->addr,
-	    b->via, b->tls ? "yes" : "no", b->user, text);
-	return RC_OK;
-}
-
-/* DIALECT name, found out before the login. */
-static enum rc
-answer_dialect(struct broker *b, struct buf *body)
-{
-	char name[sizeof("popN")];
-
-	if (buf_get_text(body, name, sizeof(name)) != RC_OK ||
-	    buf_get_end(body) != RC_OK || name[strspn(name, "pop123")] != '\0')
-		return RC_BUG;
-	memcpy(b->dialect, name, strlen(name) + 1);
-	return RC_OK;
-}
-
-/* PLAINTEXT: nobody was asked who he is. */
-static enum rc
-answer_plaintext(struct broker *b, struct buf *body)
-{
-	log_login(b, "plaintext");
-	return buf_get_end(body) == RC_OK ? RC_OK : RC_BUG;
-}
-
-/* answer_tls - TLS. */
-static enum rc
-answer_tls(struct broker *b, struct buf *body)
-{
-	b->tls = 1;
-	return buf_get_end(body) == RC_OK ? RC_OK : RC_BUG;
-}
-
-/* has_tried - to log in. */
-static unsigned
-has_tried(const struct broker *b)
-{
-	return b->asked[MSG_AUTHENTICATE] > 0 || b->asked[MSG_APOP] > 0;
-}
-
-/* CLIENT rc, address: whom the peer, which was listed as a proxy, speaks for;
- * or why that cannot be told. */
-static enum rc
-answer_client(struct broker *b, struct buf *body)
-{
-	char text[PEER_OCTETS];
-	uint32_t rc;
-
-	if (!b->config->proxied || has_tried(b) ||
-	    buf_get_u32(body, &rc) != RC_OK || rc >= RC_COUNT ||
-	    buf_get_text(body, text, sizeof(text)) != RC_OK ||
-	    buf_get_end(body) != RC_OK)
-		return RC_BUG;
-	if (rc != RC_OK) {
-		log_event(LOG_NOTICE, "event=no-proxy-header addr=%s why=%s",
-		    b->addr, rc_name((enum rc)rc));
-		return RC_OK;
-	}
-	if (!peer_parse(text, b->addr))
-		return RC_BUG;
-	snprintf(b->via, sizeof(b->via), " proxy=%s", b->config->peer);
+	make_printable(text);
+	log_event(LOG_INFO, "event=end addr=%s%s tls=%s user=%s %s", c->addr,
+	    c->via, c->tls ? "yes" : "no", b->user, text);
 	return RC_OK;
 }
 
 /* clang-format off */
 static const struct broker_row rows[] = {
 	{ MSG_AUTHENTICATE, PHASE_STRANGER, 2ul * (AUTH_SECRET_OCTETS + 4),
-	                                                TRIES, answer_authenticate },
+	                                                TRIES, judge_authenticate },
 	{ MSG_OPEN,         PHASE_USER | PHASE_OPENED,
 	                                    PATH_MAX + 4, OPENS, answer_open },
 	{ MSG_CLOSE,        PHASE_OPENED,   0,            OPENS, answer_close },
@@ -639,12 +442,12 @@ static const struct broker_row rows[] = {
 	{ MSG_UNLOCK,       PHASE_OPENED,   0,        2 * OPENS, answer_unlock },
 	{ MSG_LOG,          PHASE_STRANGER | PHASE_USER | PHASE_OPENED,
 	                                    LOG_LINE_OCTETS + 4, 1, answer_log },
-	{ MSG_TLS,          PHASE_STRANGER, 0,                1, answer_tls },
-	{ MSG_DIALECT,      PHASE_STRANGER, 8,            TRIES, answer_dialect },
-	{ MSG_PLAINTEXT,    PHASE_STRANGER, 0,                1, answer_plaintext },
+	{ MSG_TLS,          PHASE_STRANGER, 0,                1, judge_tls },
+	{ MSG_DIALECT,      PHASE_STRANGER, 8,            TRIES, judge_dialect },
+	{ MSG_PLAINTEXT,    PHASE_STRANGER, 0,                1, judge_plaintext },
 	{ MSG_APOP,         PHASE_STRANGER, 2ul * (AUTH_SECRET_OCTETS + 4),
-	                                                TRIES, answer_apop },
-	{ MSG_CLIENT,       PHASE_STRANGER, PEER_OCTETS + 8,  1, answer_client },
+	                                                TRIES, judge_apop },
+	{ MSG_CLIENT,       PHASE_STRANGER, PEER_OCTETS + 8,  1, judge_client },
 };
 /* clang-format on */
 
@@ -695,12 +498,10 @@ tell(struct broker *b)
 	return msg_send(b->fd, MSG_LEAVE, NULL, NULL, 0);
 }
 
-/* serve_all - requests until the session is gone, has broken the protocol, or
- * the program shall stop. That can be at any time: it is this side that
- * updates, and it waits for nobody meanwhile. */
-static enum rc
-serve_all(struct broker *b)
+enum rc
+desk_serve(struct broker *b)
 {
+	const unsigned stranger = b->phase == PHASE_STRANGER;
 	static const struct timespec touch = {.tv_sec = TOUCH_MS / 1000};
 
 	for (;;) {
@@ -709,6 +510,8 @@ serve_all(struct broker *b)
 		enum rc rc = RC_OK;
 		int n;
 
+		/* At any time: it is this side that updates, and it waits for
+		 * nobody meanwhile. */
 		if (stop)
 			return RC_EOF;
 		if (wanted)
@@ -723,7 +526,7 @@ serve_all(struct broker *b)
 		if (n <= 0)
 			continue;
 		rc = serve(b);
-		if (rc != RC_OK)
+		if (rc != RC_OK || (stranger && b->phase != PHASE_STRANGER))
 			return rc;
 	}
 }
@@ -754,7 +557,8 @@ catch_signals(struct broker *b)
 static int
 farewell(struct broker *b, int session, enum rc rc)
 {
-	unsigned said = b->asked[MSG_LOG] > 0; /* its own line */
+	/* its own line */
+	unsigned said = b->caller.said || b->asked[MSG_LOG] > 0;
 	char why[64];
 	int status;
 
@@ -770,7 +574,7 @@ farewell(struct broker *b, int session, enum rc rc)
 		return EX_OSERR;
 	/* A proxy's check ends without a word. */
 	if (WIFEXITED(status) &&
-	    (said || (b->config->proxied && !has_tried(b))))
+	    (said || (b->config->proxied && !b->caller.tried)))
 		return WEXITSTATUS(status);
 	snprintf(why, sizeof(why), "session-died, %s %d",
 	    WIFEXITED(status) ? "status" : "signal",
@@ -779,24 +583,74 @@ farewell(struct broker *b, int session, enum rc rc)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
 }
 
+/* believe - what the judge says of the client; where he said nothing, what was
+ * known before. */
+static void
+believe(struct broker *b, const struct word *last)
+{
+	struct caller *c = &b->caller;
+
+	if (last->kind != WORD_LOGIN && last->kind != WORD_END)
+		return;
+	*c = last->caller;
+	c->addr[sizeof(c->addr) - 1] = '\0';
+	c->via[sizeof(c->via) - 1] = '\0';
+	c->dialect[sizeof(c->dialect) - 1] = '\0';
+	make_printable(c->addr);
+	make_printable(c->via);
+	make_printable(c->dialect);
+	if (c->stopped)
+		stop = 1;
+}
+
+/* welcome - what comes of the verdict, when root is over with rc: the answer to
+ * the login, as its user. */
+static enum rc
+welcome(struct broker *b, const struct word *last, enum rc rc)
+{
+	b->who = last->who;
+	log_quote(b->user, sizeof(b->user), b->who.name, strlen(b->who.name));
+	if (rc == RC_OK && last->rc != RC_OK) {
+		errno = (int)last->why;
+		log_no_state(b, (enum rc)last->rc);
+	}
+	if (rc == RC_OK)
+		rc = shut_in(b);
+	if (rc != RC_OK) {
+		log_event(LOG_ERR,
+		    "event=error user=%s doing=setuid why=\"%s\"", b->user,
+		    log_why(rc));
+		return rc;
+	}
+	b->phase = PHASE_USER;
+	return desk_respond(b, (enum msg_type)last->request, RC_OK);
+}
+
 int
 broker_run(const struct broker_config *config, int fd, int session)
 {
 	struct broker b = {.config = config,
 	    .fd = fd,
 	    .phase = PHASE_STRANGER,
-	    .tls = config->tls,
+	    .caller = {.tls = config->tls},
 	    .user = "-",
+	    .invoker = geteuid(),
 	    .state_dirfd = -1};
+	struct word last;
 	enum rc rc;
 
-	snprintf(b.dialect, sizeof(b.dialect), "%s",
+	snprintf(b.caller.dialect, sizeof(b.caller.dialect), "%s",
 	    config->dialect != NULL ? config->dialect : "undecided");
-	snprintf(b.addr, sizeof(b.addr), "%s", config->peer);
+	snprintf(b.caller.addr, sizeof(b.caller.addr), "%s", config->peer);
 	holding_init(&b.now);
 	catch_signals(&b);
+	rc = root_run(&b, &last);
+	believe(&b, &last);
+	if (last.kind == WORD_LOGIN)
+		rc = welcome(&b, &last, rc);
 	srandom((unsigned)session ^ (unsigned)io_now_ms());
-	rc = serve_all(&b);
+	if (rc == RC_OK)
+		rc = desk_serve(&b);
 	if (holding_unlock(&b.now) != RC_OK)
 		log_event(LOG_ERR, "event=error user=%s doing=unlock", b.user);
 	return farewell(&b, session, rc);

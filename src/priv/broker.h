@@ -1,11 +1,20 @@
-/* broker - the trusted side: verdict, descriptors, locks, log. */
+/* broker - the trusted side: descriptors, locks, log; and the verdict, by a
+ * process of its own. */
 #ifndef PRIV_BROKER_H
 #define PRIV_BROKER_H
 
 #include "auth/auth.h"
 #include <signal.h>
 
+/* jail - nobody: what a process becomes that shall have no rights. */
+struct jail {
+	uid_t uid;
+	gid_t gid;
+	int dirfd; /* an empty directory; -1: the process is not root */
+};
+
 struct broker_config {
+	struct jail jail;      /* of the judge */
 	const char *spool_dir; /* where maildrops are, one file a user */
 	int spool_dirfd;       /* open on it */
 	gid_t spool_gid;       /* the group that may make dotlocks there, or
@@ -28,7 +37,7 @@ void broker_signals(sigset_t *out);
 /* broker_run - serves the session that is process session at the other end of
  * fd until it is gone; then gives up the locks and returns what the program
  * should exit with, as sysexits(3) has it. Root, if the program is, until the
- * first good verdict; then that user for good. */
+ * judge's verdict or the session's end; then that user or nobody, for good. */
 int broker_run(const struct broker_config *config, int fd, int session);
 
 #endif

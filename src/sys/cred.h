@@ -3,17 +3,17 @@
 #define SYS_CRED_H
 
 #include "sys/err.h"
-#include <limits.h>
 #include <sys/types.h>
 
-enum { NAME_OCTETS = 64 }; /* the longest user name, without its NUL */
+/* The longest user name and home directory, without their NULs. */
+enum { NAME_OCTETS = 64, HOME_OCTETS = 1023 };
 
 /* account - a user of this host, as the password database describes it. */
 struct account {
 	char name[NAME_OCTETS + 1];
 	uid_t uid;
 	gid_t gid;
-	char home[PATH_MAX];
+	char home[HOME_OCTETS + 1];
 };
 
 /* CRED_NO_GROUP - no group to keep. Group 0 is never kept. */

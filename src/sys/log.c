@@ -14,9 +14,11 @@
 #include <syslog.h>
 #include <unistd.h>
 
-/* Writable globals, of the few: where the log goes, and whether descriptor 2 is
- * wanted. */
+/* Writable globals, of the few: where the log goes, whose it is, and whether
+ * descriptor 2 is wanted. */
 static int log_fd = -1;
+static unsigned log_connected;
+static long log_pid;
 static const char *log_name = "in.popd";
 static unsigned log_to_stderr;
 
@@ -27,7 +29,11 @@ void
 log_open(unsigned to_stderr)
 {
 	log_to_stderr = to_stderr;
+	log_pid = getpid();
 	log_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	/* now, since a chroot may follow */
+	log_connected = connect(log_fd, (const struct sockaddr *)&daemon_at,
+			    sizeof(daemon_at)) == 0;
 }
 
 void
@@ -35,10 +41,6 @@ log_open_as(const char *name, unsigned to_stderr)
 {
 	log_name = name;
 	log_open(to_stderr);
-	/* now, since a chroot may follow; without it a line is lost */
-	if (connect(log_fd, (const struct sockaddr *)&daemon_at,
-		sizeof(daemon_at)) != 0)
-		return;
 }
 
 /* send_line - to the log daemon, if there is one. */
@@ -47,13 +49,26 @@ send_line(int priority, const char *line)
 {
 	char text[LOG_LINE_OCTETS + 64];
 	int n = snprintf(text, sizeof(text), "<%d>%s[%ld]: %s",
-	    LOG_MAIL | priority, log_name, (long)getpid(), line);
+	    LOG_MAIL | priority, log_name, log_pid, line);
 
 	if (log_fd < 0 || n < 0 || (size_t)n >= sizeof(text) ||
-	    (sendto(log_fd, text, (size_t)n, MSG_NOSIGNAL,
-		 (const struct sockaddr *)&daemon_at, sizeof(daemon_at)) != n &&
-		send(log_fd, text, (size_t)n, MSG_NOSIGNAL) != n))
+	    (log_connected && send(log_fd, text, (size_t)n, MSG_NOSIGNAL) == n))
+		return;
+	/* one that was started since */
+	if (sendto(log_fd, text, (size_t)n, MSG_NOSIGNAL,
+		(const struct sockaddr *)&daemon_at, sizeof(daemon_at)) != n)
 		return; /* nobody listens */
+}
+
+/* send_to_stderr - with one system call, which every process may make. */
+static void
+send_to_stderr(const char *line)
+{
+	char text[LOG_LINE_OCTETS + 16];
+	int n = snprintf(text, sizeof(text), "in.popd: %s\n", line);
+
+	if (n < 0 || write(2, text, (size_t)n) != n)
+		return;
 }
 
 void
@@ -72,7 +87,7 @@ log_event(int priority, const char *fmt, ...)
 		memcpy(line + sizeof(line) - 4, "...", 4);
 	send_line(priority, line);
 	if (log_to_stderr)
-		dprintf(2, "in.popd: %s\n", line);
+		send_to_stderr(line);
 	errno = was;
 }
 

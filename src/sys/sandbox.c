@@ -1,4 +1,4 @@
-/* sandbox - seccomp for the session, Landlock for the broker. Knows no
+/* sandbox - seccomp for session and judge, Landlock for the broker. Knows no
  * protocol. */
 #include "sys/sandbox.h"
 #include <errno.h>
@@ -53,20 +53,37 @@
 	    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), 1, 0),                \
 	    ANSWER(SECCOMP_RET_ALLOW), ANSWER(SECCOMP_RET_KILL_PROCESS)
 
+/* What every filter begins with: the kind of machine; and ends with: memory,
+ * the time where the kernel has no faster way, the end of the process.
+ * getrandom is the allocator's, at its first use. */
+#define BEGIN                                                                  \
+	LOAD(offsetof(struct seccomp_data, arch)),                             \
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),                   \
+	    ANSWER(SECCOMP_RET_KILL_PROCESS),                                  \
+	    LOAD(offsetof(struct seccomp_data, nr))
+#define END                                                                    \
+	ALLOW(brk), ALLOW_UNLESS(mmap, 2, PROT_EXEC), ALLOW(munmap),           \
+	    ALLOW(mremap), ALLOW(getrandom), ALLOW(clock_gettime),             \
+	    ALLOW(restart_syscall), ALLOW(exit_group),                         \
+	    ANSWER(SECCOMP_RET_KILL_PROCESS)
+
+enum { FILTER_MAX = 100 }; /* steps */
+
 enum rc
 sandbox_begin(void)
 {
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? RC_OK : RC_IO;
 }
 
-/* session_limits - no core, few descriptors. */
+/* limit - no core, few descriptors, and no dumps. */
 static enum rc
-session_limits(void)
+limit(void)
 {
 	static const struct rlimit none = {0, 0}, few = {32, 32};
 
 	if (setrlimit(RLIMIT_CORE, &none) != 0 ||
-	    setrlimit(RLIMIT_NOFILE, &few) != 0)
+	    setrlimit(RLIMIT_NOFILE, &few) != 0 ||
+	    prctl(PR_SET_DUMPABLE, 0) != 0)
 		return RC_IO;
 	return RC_OK;
 }
@@ -76,10 +93,7 @@ session_limits(void)
  * descriptors it was given: the mailbox cannot be written to, by how the broker
  * opens it. */
 static const struct sock_filter session_filter[] = {
-    LOAD(offsetof(struct seccomp_data, arch)),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),
-    ANSWER(SECCOMP_RET_KILL_PROCESS),
-    LOAD(offsetof(struct seccomp_data, nr)),
+    BEGIN,
     /* the mailbox and the state file */
     ALLOW(pread64),
     ALLOW(pwrite64),
@@ -97,35 +111,62 @@ static const struct sock_filter session_filter[] = {
     /* the broker */
     ALLOW(sendmsg),
     ALLOW(recvmsg),
-    /* memory */
-    ALLOW(brk),
-    ALLOW_UNLESS(mmap, 2, PROT_EXEC),
-    ALLOW(munmap),
-    ALLOW(mremap),
-    ALLOW(getrandom), /* the allocator's, at its first use */
-    /* time, where the kernel has no faster way, and the end */
-    ALLOW(clock_gettime),
-    ALLOW(restart_syscall),
-    ALLOW(exit_group),
-    ANSWER(SECCOMP_RET_KILL_PROCESS),
+    END,
 };
+
+/* What the judge does. The sockets are those it has: it can make none. */
+static const struct sock_filter judge_filter[] = {
+    BEGIN,
+    /* the account files */
+    ALLOW(pread64),
+    ALLOW(close),
+    /* the session, root and the log */
+    ALLOW(ppoll),
+    ALLOW(recvmsg),
+    ALLOW(sendmsg),
+    ALLOW(recvfrom),
+    ALLOW(sendto),
+    ALLOW(write),
+    /* the wait of a refusal, and SIGTERM */
+    ALLOW(clock_nanosleep),
+    ALLOW(rt_sigreturn),
+    END,
+};
+
+/* confine - to what the filter of n steps allows. */
+static enum rc
+confine(const struct sock_filter *steps, size_t n)
+{
+	struct sock_filter filter[FILTER_MAX];
+	const struct sock_fprog program = {
+	    .len = (unsigned short)n, .filter = filter};
+	enum rc rc = limit();
+
+	if (rc != RC_OK)
+		return rc;
+	memcpy(filter, steps, n * sizeof(filter[0]));
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0
+		   ? RC_OK
+		   : RC_IO;
+}
+
+#define STEPS(filter) (filter), sizeof(filter) / sizeof((filter)[0])
+
+_Static_assert(
+    sizeof(session_filter) <= FILTER_MAX * sizeof(session_filter[0]) &&
+	sizeof(judge_filter) <= FILTER_MAX * sizeof(judge_filter[0]),
+    "a filter has room");
 
 enum rc
 sandbox_session(void)
 {
-	enum { FILTER = sizeof(session_filter) / sizeof(session_filter[0]) };
-	struct sock_filter filter[FILTER];
-	const struct sock_fprog program = {.len = FILTER, .filter = filter};
-	enum rc rc = session_limits();
+	return confine(STEPS(session_filter));
+}
 
-	memcpy(filter, session_filter, sizeof(filter));
-
-	if (rc != RC_OK)
-		return rc;
-	if (prctl(PR_SET_DUMPABLE, 0) != 0 ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
-		return RC_IO;
-	return RC_OK;
+enum rc
+sandbox_judge(void)
+{
+	return confine(STEPS(judge_filter));
 }
 
 enum rc
@@ -143,9 +184,13 @@ sandbox_has_filter(void)
 enum rc
 sandbox_session(void)
 {
-	if (session_limits() != RC_OK || prctl(PR_SET_DUMPABLE, 0) != 0)
-		return RC_IO;
-	return RC_OK;
+	return limit();
+}
+
+enum rc
+sandbox_judge(void)
+{
+	return limit();
 }
 
 enum rc

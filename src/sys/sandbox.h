@@ -16,6 +16,10 @@ enum rc sandbox_begin(void) MUST_CHECK;
  * not let us. */
 enum rc sandbox_session(void) MUST_CHECK;
 
+/* sandbox_judge - the same for a process that reads files it has open, hashes,
+ * and speaks through the sockets it has. */
+enum rc sandbox_judge(void) MUST_CHECK;
+
 /* sandbox_files - from now on this process can open files below the n
  * directories behind dirfds (-1 is none) and nowhere else, and execute none. A
  * descriptor stays open, which the next exec closes.

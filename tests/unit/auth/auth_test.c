@@ -491,11 +491,25 @@ databases_that_cannot_be_read_are_no_refusal(void **state)
 	close(p.passwd_fd);
 }
 
+static enum rc
+nobody_knows(void *whom, enum auth_database what, const char *user, char *line)
+{
+	(void)whom;
+	(void)what;
+	(void)user;
+	line[0] = '\0';
+	return RC_NOSUCH;
+}
+
 /* The system's root, with the system's databases: never. */
 static void
 the_systems_root_is_refused(void **state)
 {
-	struct auth_policy p = {.min_uid = MIN_UID, .passwd_fd = -1};
+	struct auth_policy p = {.min_uid = MIN_UID,
+	    .passwd_fd = -1,
+	    .host = {.passwd_fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC),
+		.shadow_fd = open("/etc/shadow", O_RDONLY | O_CLOEXEC),
+		.ask = nobody_knows}};
 	const char *why = NULL;
 	struct account who;
 

@@ -38,7 +38,7 @@ longest(char *room, size_t n)
 static void
 what_just_fits_fits(void **state)
 {
-	char room[PATH_MAX + 2];
+	char room[HOME_OCTETS + 2];
 	struct entry e;
 
 	(void)state;
@@ -46,8 +46,8 @@ what_just_fits_fits(void **state)
 	    entry_set(&e, longest(room, NAME_OCTETS), 1, 1, "/"), RC_OK);
 	assert_int_equal(strlen(e.who.name), NAME_OCTETS);
 	assert_int_equal(
-	    entry_set(&e, "a", 1, 1, longest(room, PATH_MAX - 1)), RC_OK);
-	assert_int_equal(strlen(e.who.home), PATH_MAX - 1);
+	    entry_set(&e, "a", 1, 1, longest(room, HOME_OCTETS)), RC_OK);
+	assert_int_equal(strlen(e.who.home), HOME_OCTETS);
 	assert_int_equal(
 	    entry_set_hash(&e, longest(room, ENTRY_HASH_OCTETS)), RC_OK);
 	assert_int_equal(strlen(e.hash), ENTRY_HASH_OCTETS);
@@ -56,7 +56,7 @@ what_just_fits_fits(void **state)
 static void
 one_octet_more_is_too_long(void **state)
 {
-	char room[PATH_MAX + 2];
+	char room[HOME_OCTETS + 2];
 	struct entry e;
 
 	(void)state;
@@ -64,7 +64,8 @@ one_octet_more_is_too_long(void **state)
 	    entry_set(&e, longest(room, NAME_OCTETS + 1), 1, 1, "/"),
 	    RC_TOOLONG);
 	assert_int_equal(
-	    entry_set(&e, "a", 1, 1, longest(room, PATH_MAX)), RC_TOOLONG);
+	    entry_set(&e, "a", 1, 1, longest(room, HOME_OCTETS + 1)),
+	    RC_TOOLONG);
 	assert_int_equal(
 	    entry_set_hash(&e, longest(room, ENTRY_HASH_OCTETS + 1)),
 	    RC_TOOLONG);

@@ -41,7 +41,7 @@
 enum { SOMEBODY = 12345 };
 
 static char top[64]; /* our directory */
-static int spool_fd, state_fd, passwd_fd;
+static int spool_fd, state_fd, passwd_fd, empty_fd = -1;
 static uid_t uid;
 static gid_t gid;
 
@@ -82,8 +82,11 @@ make_dirs(void **state)
 	if (mkdtemp(top) == NULL || chmod(top, 0755) != 0 || chdir(top) != 0 ||
 	    mkdir("spool", 0755) != 0 || mkdir("state", 0711) != 0)
 		return -1;
-	if (geteuid() == 0 && chown("spool", uid, gid) != 0)
+	if (geteuid() == 0 &&
+	    (chown("spool", uid, gid) != 0 || mkdir("empty", 0555) != 0))
 		return -1;
+	if (geteuid() == 0)
+		empty_fd = open("empty", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	spool_fd = open("spool", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	state_fd = open("state", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	write_passwd();
@@ -116,6 +119,8 @@ remove_dirs(void **state)
 	empty("state");
 	rmdir("spool");
 	rmdir("state");
+	rmdir("empty");
+	close(empty_fd);
 	close(spool_fd);
 	close(state_fd);
 	close(passwd_fd);
@@ -130,12 +135,15 @@ set_up(void **state)
 	empty("state/anna");
 	session_status = 0;
 	fault_call = 0;
-	config = (struct broker_config){.spool_dir = "spool",
+	config = (struct broker_config){.jail = {54322, 54322, empty_fd},
+	    .spool_dir = "spool",
 	    .spool_dirfd = spool_fd,
 	    .spool_gid = CRED_NO_GROUP,
 	    .state_dir = "state",
 	    .state_dirfd = state_fd,
-	    .policy = {.min_uid = 1, .passwd_fd = passwd_fd},
+	    .policy = {.min_uid = 1,
+		.passwd_fd = passwd_fd,
+		.host = {.passwd_fd = -1, .shadow_fd = -1}},
 	    .lock_timeout_s = 1,
 	    .peer = "192.0.2.1"};
 	return 0;
