@@ -576,6 +576,19 @@ static int __attribute__((noinline)) run_session(const struct options *o,
 	return session_run(&s, config);
 }
 
+/* run_broker - the parent: the client is no longer its business. */
+static int
+run_broker(const struct broker_config *config, const struct starttls *starttls,
+    int devnull, const int pair[2], pid_t session)
+{
+	if (dup2(devnull, 0) < 0 || dup2(devnull, 1) < 0)
+		return EX_OSERR;
+	close(pair[1]);
+	if (starttls != NULL)
+		starttls_close(starttls);
+	return broker_run(config, pair[0], session);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -635,16 +648,12 @@ main(int argc, char **argv)
 	    chdir("/") != 0 || sandbox_begin() != RC_OK ||
 	    peer_pair(pair) != RC_OK)
 		die(&o, EX_OSERR, "cannot start: %s", strerror(errno));
+	log_open(o.debugging);
 	pid = fork();
 	if (pid < 0)
 		die(&o, EX_OSERR, "cannot fork: %s", strerror(errno));
 	if (pid == 0)
 		_exit(run_session(&o, &session, &config.jail, pair[1]));
-	if (dup2(devnull, 0) < 0 || dup2(devnull, 1) < 0)
-		exit(EX_OSERR);
-	close(pair[1]);
-	if (session.starttls != NULL)
-		starttls_close(session.starttls);
-	log_open(o.debugging);
-	_exit(broker_run(&config, pair[0], pid)); /* nothing is buffered */
+	/* nothing is buffered */
+	_exit(run_broker(&config, session.starttls, devnull, pair, pid));
 }

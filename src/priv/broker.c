@@ -542,8 +542,8 @@ broker_signals(sigset_t *out)
 		sigaddset(out, signals[i]);
 }
 
-static void
-catch_signals(struct broker *b)
+void
+desk_catch_signals(struct broker *b)
 {
 	struct sigaction action = {.sa_handler = on_signal};
 
@@ -583,8 +583,19 @@ farewell(struct broker *b, int session, enum rc rc)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
 }
 
-/* believe - what the judge says of the client; where he said nothing, what was
- * known before. */
+void
+desk_know(struct broker *b)
+{
+	const struct broker_config *config = b->config;
+	struct caller *c = &b->caller;
+
+	c->tls = config->tls;
+	snprintf(c->dialect, sizeof(c->dialect), "%s",
+	    config->dialect != NULL ? config->dialect : "undecided");
+	snprintf(c->addr, sizeof(c->addr), "%s", config->peer);
+}
+
+/* believe - what the judge says of the client. */
 static void
 believe(struct broker *b, const struct word *last)
 {
@@ -626,32 +637,37 @@ welcome(struct broker *b, const struct word *last, enum rc rc)
 	return desk_respond(b, (enum msg_type)last->request, RC_OK);
 }
 
+/* attend - to the user, if there is one, until the end. Root is over with rc;
+ * the judge's last word was last. */
+static int
+attend(struct broker *b, const struct word *last, enum rc rc, int session)
+{
+	holding_init(&b->now);
+	desk_know(b);
+	believe(b, last);
+	if (last->kind == WORD_LOGIN)
+		rc = welcome(b, last, rc);
+	srandom((unsigned)session ^ (unsigned)io_now_ms());
+	if (rc == RC_OK)
+		rc = desk_serve(b);
+	if (holding_unlock(&b->now) != RC_OK)
+		log_event(LOG_ERR, "event=error user=%s doing=unlock", b->user);
+	return farewell(b, session, rc);
+}
+
 int
 broker_run(const struct broker_config *config, int fd, int session)
 {
 	struct broker b = {.config = config,
 	    .fd = fd,
 	    .phase = PHASE_STRANGER,
-	    .caller = {.tls = config->tls},
 	    .user = "-",
 	    .invoker = geteuid(),
 	    .state_dirfd = -1};
 	struct word last;
 	enum rc rc;
 
-	snprintf(b.caller.dialect, sizeof(b.caller.dialect), "%s",
-	    config->dialect != NULL ? config->dialect : "undecided");
-	snprintf(b.caller.addr, sizeof(b.caller.addr), "%s", config->peer);
-	holding_init(&b.now);
-	catch_signals(&b);
-	rc = root_run(&b, &last);
-	believe(&b, &last);
-	if (last.kind == WORD_LOGIN)
-		rc = welcome(&b, &last, rc);
-	srandom((unsigned)session ^ (unsigned)io_now_ms());
-	if (rc == RC_OK)
-		rc = desk_serve(&b);
-	if (holding_unlock(&b.now) != RC_OK)
-		log_event(LOG_ERR, "event=error user=%s doing=unlock", b.user);
-	return farewell(&b, session, rc);
+	desk_catch_signals(&b);
+	rc = root_run(&b, judge_run, &last);
+	return attend(&b, &last, rc, session); /* not root any more */
 }

@@ -45,7 +45,14 @@ enum rc desk_respond(
  * shall stop; RC_BUG: the session said something meanwhile; RC_IO. */
 enum rc desk_pause(struct broker *b, int64_t deadline_ms) MUST_CHECK;
 
-/* desk_stopped - whether a signal has asked the program to end. */
+/* desk_know - what is known of the client before he, or a proxy, says more. */
+void desk_know(struct broker *b);
+
+/* desk_catch_signals - those of broker_signals are heard from now on, where b
+ * waits. */
+void desk_catch_signals(struct broker *b);
+
+/* desk_stopped - whether one of them has asked the program to end. */
 unsigned desk_stopped(void);
 
 /* desk_serve - answers requests until the session is gone (RC_EOF), has broken

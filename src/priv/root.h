@@ -34,12 +34,13 @@ struct word {
 	struct caller caller; /* WORD_LOGIN, WORD_END */
 };
 
-/* root_run - starts the judge, who serves the session until there is a login or
- * an end, and waits for his last word. b->judge is his process. When this
+/* root_run - starts served as a process, b->judge, which serves the session
+ * until there is a login or an end, and waits for its last word. When this
  * returns the process is root no more, if it was: RC_OK: it is that user, and
  * b has what the judge knew; otherwise nobody. RC_EOF: the session has ended,
  * or a signal has come; RC_BUG: it, or the judge, has broken the protocol;
  * RC_DENIED: this process cannot become that user; RC_IO with errno. */
-enum rc root_run(struct broker *b, struct word *last) MUST_CHECK;
+enum rc root_run(struct broker *b, int (*served)(struct broker *),
+    struct word *last) MUST_CHECK;
 
 #endif

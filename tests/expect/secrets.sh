@@ -375,12 +375,16 @@ mkfifo "$tmp/in"
 broker=$!
 exec 9>"$tmp/in"
 wait_for 5 grep -q '^+OK' "$tmp/out"
-session=$(cat "/proc/$broker/task/$broker/children")
-like "$(ls -l "/proc/$broker/fd")" '/secrets$' "the broker has the secrets"
-held=$(ls -l "/proc/${session% }/fd")
-like "$held" ' -> ' "the session holds descriptors"
-printf '%s\n' "$held" | grep -q '/secrets$'
-is $? 1 "but not of them"
+# It has two children, in the order of their numbers.
+# shellcheck disable=SC2046
+set -- $(cat "/proc/$broker/task/$broker/children")
+like "$(ls -l "/proc/$2/fd")" '/secrets$' "the judge has the secrets"
+for process in "$1" "$broker"; do
+	held=$(ls -l "/proc/$process/fd")
+	like "$held" ' -> ' "the others hold descriptors"
+	printf '%s\n' "$held" | grep -q '/secrets$'
+	is $? 1 "but not of them"
+done
 exec 9>&-
 wait "$broker"
 finish

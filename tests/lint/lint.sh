@@ -31,6 +31,8 @@ with clang-format "form (.clang-format)" clang-format --dry-run -Werror $sources
 check "layers" awk -f tests/lint/layers.awk $(find src -name '*.[ch]' | sort)
 # shellcheck disable=SC2046
 check "banned calls" awk -f tests/lint/words.awk $(find src -name '*.[ch]' | sort)
+# shellcheck disable=SC2046
+check "lines as root" awk -f tests/lint/root.awk docs/trust.md $(find src -name '*.c' | sort)
 with mandoc "man page" mandoc -Tlint -Wwarning docs/*.8
 scripts=$(grep -rlE '^#!/bin/sh' tests src .ci | sort)
 # shellcheck disable=SC2086

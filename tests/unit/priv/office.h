@@ -338,6 +338,17 @@ broke(struct run *r)
 	assert_false(exists("spool/anna.lock"));
 }
 
+/* hostile - a request that ends the session. */
+static inline void
+hostile(uint32_t type, const void *body, size_t n, unsigned nfds)
+{
+	struct run r;
+
+	start(&r);
+	send_raw(&r, type, body, n, nfds);
+	broke(&r);
+}
+
 static const unsigned char zeroes[ORDER_OCTETS + 1];
 
 #endif
