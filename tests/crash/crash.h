@@ -189,7 +189,8 @@ void client_talk(struct conversation *c);
 
 /* ---- plan.c ---- */
 
-enum who { SESSION, BROKER };
+/* JUDGE: the process between the two until a login. */
+enum who { SESSION, BROKER, JUDGE, PROCESSES };
 
 enum fault_kind {
 	IN_SESSION, /* kill -9 before the call is made */
@@ -213,9 +214,11 @@ enum fault_kind {
 	STAY_ENOSPC, /* likewise */
 	SHORT1,      /* reads or writes an octet */
 	SHORTH,      /* half */
-	TERM,        /* SIGTERM to both */
+	TERM,        /* SIGTERM to session and broker */
 	HUP,
-	GONE, /* the client hangs up */
+	GONE,     /* the client hangs up */
+	IN_JUDGE, /* kill -9 to him, at his own calls */
+	OUT_JUDGE,
 	FAULT_KINDS
 };
 
@@ -251,11 +254,11 @@ enum { SPEC_OCTETS = 160 };
 void spec_print(const struct spec *s, char out[SPEC_OCTETS]);
 unsigned spec_parse(const char *text, struct spec *out);
 
-/* calls - what system calls the two processes made, in order. */
+/* calls - what system calls the processes made, in order. */
 struct calls {
-	unsigned short number[2][CALLS_MAX];
-	unsigned count[2];
-	unsigned from[2]; /* calls made before a point in time */
+	unsigned short number[PROCESSES][CALLS_MAX];
+	unsigned count[PROCESSES];
+	unsigned from[PROCESSES]; /* calls made before a point in time */
 };
 
 /* plan_scenarios - how many there are; plan_scenario - the i-th, faultless. */

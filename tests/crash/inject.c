@@ -229,6 +229,7 @@ survey_recovery(const struct world *w, const struct spec *spec,
 		s.fault[s.faults++] = stops[i];
 		s.again = i % 2;
 		try(w, &s, next, &mending, t);
+		mending.from[JUDGE] = mending.count[JUDGE];
 		add_job(all, &s, &mending, !next);
 	}
 }
@@ -241,6 +242,7 @@ survey(const struct options *o, struct jobs *all, struct tally *t)
 	struct world w;
 	struct spec spec;
 	struct calls calls;
+	enum talk before = TALKS;
 
 	make_world(&w, o, WORKERS_MAX);
 	for (size_t i = 0; i < plan_scenarios(); i++) {
@@ -249,6 +251,9 @@ survey(const struct options *o, struct jobs *all, struct tally *t)
 			return 0;
 		if (i == 0) /* before the fork all are alike */
 			calls.from[BROKER] = 0;
+		if (i > 0 && spec.talk == before) /* before the login too */
+			calls.from[JUDGE] = calls.count[JUDGE];
+		before = spec.talk;
 		add_job(all, &spec, &calls, 0);
 		survey_recovery(&w, &spec, &calls, o, all, t);
 	}

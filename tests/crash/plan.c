@@ -11,7 +11,7 @@ static const char *const talk_names[TALKS] = {
 static const char *const kind_names[FAULT_KINDS] = {"in-s", "in-b", "in-sb",
     "out-s", "out-b", "out-sb", "part1-s", "part1-sb", "parth-s", "parth-sb",
     "partn-s", "partn-sb", "EIO", "ENOSPC", "EDQUOT", "EINTR", "ENOMEM", "EIO*",
-    "ENOSPC*", "short1", "shorth", "TERM", "HUP", "gone"};
+    "ENOSPC*", "short1", "shorth", "TERM", "HUP", "gone", "in-j", "out-j"};
 
 static const struct {
 	const char *name;
@@ -111,9 +111,8 @@ spec_print(const struct spec *s, char out[SPEC_OCTETS])
 		const struct fault *f = &s->fault[i];
 
 		n += snprintf(out + n, SPEC_OCTETS - (size_t)n, "%s%s%c%s%u:%s",
-		    i == 0 ? "/" : "+", f->soon ? "~" : "",
-		    f->who == SESSION ? 's' : 'b', f->writes ? "w" : "",
-		    f->index, kind_names[f->kind]);
+		    i == 0 ? "/" : "+", f->soon ? "~" : "", "sbj"[f->who],
+		    f -> writes ? "w" : "", f->index, kind_names[f->kind]);
 	}
 }
 
@@ -139,9 +138,9 @@ fault_parse(char *text, struct fault *f)
 	*colon = '\0';
 	f->soon = *text == '~';
 	text += f->soon;
-	if (*text != 's' && *text != 'b')
+	if (*text != 's' && *text != 'b' && *text != 'j')
 		return 0;
-	f->who = *text == 's' ? SESSION : BROKER;
+	f->who = *text == 's' ? SESSION : *text == 'b' ? BROKER : JUDGE;
 	f->writes = *++text == 'w';
 	f->index = (unsigned)strtoul(text + f->writes, NULL, 10);
 	kind = name_find(colon + 1, kind_names, FAULT_KINDS);
@@ -295,6 +294,9 @@ plan_applies(enum fault_kind kind, long number)
 static unsigned
 sensible(enum who who, enum fault_kind kind)
 {
+	if ((who == JUDGE) != (kind == IN_JUDGE || kind == OUT_JUDGE) &&
+	    (who != JUDGE || kind < FAIL_EIO))
+		return 0;
 	if (who == BROKER)
 		return kind != PART1_SESSION && kind != PARTH_SESSION &&
 		       kind != PARTN_SESSION;
@@ -352,14 +354,16 @@ add_points(
 size_t
 plan_points(const struct calls *calls, unsigned soon, struct fault **points)
 {
-	size_t room = (calls->count[SESSION] + calls->count[BROKER]) *
+	size_t room = (calls->count[SESSION] + calls->count[BROKER] +
+			  calls->count[JUDGE]) *
 		      (size_t)FAULT_KINDS;
 	struct fault *p = calloc(room + 1, sizeof(*p));
 	size_t count = 0;
 
 	if (p == NULL)
 		die("calloc");
-	for (int who = soon ? BROKER : SESSION; who <= BROKER; who++)
+	for (int who = soon ? BROKER : SESSION;
+	     who < (soon ? JUDGE : PROCESSES); who++)
 		for (unsigned i = calls->from[who]; i < calls->count[who]; i++)
 			count += add_points((enum who)who,
 			    i + 1 - (soon ? calls->from[who] : 0),

@@ -36,7 +36,7 @@ typedef unsigned long long reg;
 #error "the injector knows x86_64 and aarch64 only"
 #endif
 
-/* process - one of the two. */
+/* process - one of the three. */
 struct process {
 	pid_t pid;
 	unsigned alive : 1;
@@ -45,7 +45,7 @@ struct process {
 	/* What is to happen when the call returns. */
 	unsigned changed : 1; /* put kept back */
 	unsigned answer : 1;  /* and let it return result */
-	unsigned kill_session : 1, kill_broker : 1;
+	unsigned kill_session : 1, kill_broker : 1, kill_judge : 1;
 	long result;
 	struct user_regs_struct kept;
 	int staying; /* this errno for every write from now on, or 0 */
@@ -54,10 +54,11 @@ struct process {
 
 struct tracer {
 	struct run *run;
-	struct process process[2];
-	size_t next; /* of the run's faults */
+	struct process process[PROCESSES];
+	unsigned made; /* how many the broker has made */
+	size_t next;   /* of the run's faults */
 	pid_t helper;
-	pid_t early;   /* a session that stopped before it was known */
+	pid_t early;   /* one that stopped before it was known */
 	int signalled; /* the signal that both were sent, or 0 */
 };
 
@@ -246,10 +247,25 @@ strike(struct tracer *t, struct process *p, const struct fault *f)
 	case GONE:
 		shutdown(t->run->client_fd, SHUT_RDWR);
 		break;
+	case IN_JUDGE:
+		nothing(p);
+		kill(p->pid, SIGKILL);
+		break;
+	case OUT_JUDGE:
+		p->kill_judge = 1;
+		break;
 	case FAULT_KINDS:
 		break;
 	}
 }
+
+static enum who
+who_is(const struct tracer *t, const struct process *p)
+{
+	return (enum who)(p - t->process);
+}
+
+static const char *const names[] = {"session", "broker", "judge"};
 
 /* is_due - whether the next fault is at this call of p. */
 static unsigned
@@ -269,7 +285,7 @@ is_due(const struct tracer *t, const struct process *p, long number)
 static void
 begin_counting(struct tracer *t)
 {
-	for (int i = SESSION; i <= BROKER; i++) {
+	for (int i = SESSION; i < PROCESSES; i++) {
 		t->process[i].from = t->process[i].calls;
 		t->process[i].writes_from = t->process[i].writes;
 		if (t->run->calls != NULL)
@@ -282,7 +298,7 @@ static void
 at_entry(struct tracer *t, struct process *p, long number)
 {
 	struct run *run = t->run;
-	enum who who = p == &t->process[SESSION] ? SESSION : BROKER;
+	enum who who = who_is(t, p);
 	const struct fault *f;
 
 	if (run->calls != NULL && p->calls < CALLS_MAX) {
@@ -311,7 +327,7 @@ at_entry(struct tracer *t, struct process *p, long number)
 	run->fired++;
 	begin_counting(t);
 	complain(run->world, "  call %u of the %s is system call %ld", p->calls,
-	    who == SESSION ? "session" : "broker", number);
+	    names[who], number);
 	strike(t, p, f);
 	if (run->fired == 1 && run->at_fault != NULL)
 		t->helper = run->at_fault(run->context);
@@ -337,7 +353,9 @@ at_exit(struct tracer *t, struct process *p)
 	}
 	if (p->kill_session || p->kill_broker)
 		kill_these(t, p->kill_session, p->kill_broker);
-	p->kill_session = p->kill_broker = 0;
+	if (p->kill_judge)
+		kill(p->pid, SIGKILL);
+	p->kill_session = p->kill_broker = p->kill_judge = 0;
 }
 
 /* look - p has stopped at a system call. */
@@ -363,7 +381,7 @@ is_watched(const struct tracer *t, const struct process *p)
 	const struct run *run = t->run;
 
 	if (run->calls != NULL || p->staying != 0 || p->changed ||
-	    p->kill_session || p->kill_broker)
+	    p->kill_session || p->kill_broker || p->kill_judge)
 		return 1;
 	for (size_t i = t->next; i < run->faults; i++)
 		if (p == &t->process[run->fault[i].who])
@@ -390,24 +408,26 @@ ended(struct tracer *t, struct process *p, int status)
 			t->run->broker_killed = 1;
 	} else if (WTERMSIG(status) != t->signalled) {
 		complain(t->run->world, "  the %s died of signal %d",
-		    p == &t->process[SESSION] ? "session" : "broker",
-		    WTERMSIG(status));
+		    names[who_is(t, p)], WTERMSIG(status));
 		t->run->died = 1;
 	}
 }
 
-/* made - the broker has made the session, which stops at once. */
+/* made - the broker has made the session or the judge, who stops at once. */
 static void
 made(struct tracer *t)
 {
-	struct process *session = &t->process[SESSION];
+	struct process *p = &t->process[t->made++ == 0 ? SESSION : JUDGE];
 	unsigned long pid = 0;
 
 	if (ptrace(PTRACE_GETEVENTMSG, t->process[BROKER].pid, 0, &pid) != 0)
 		die("PTRACE_GETEVENTMSG");
-	session->pid = (pid_t)pid;
-	session->alive = 1;
-	begin_counting(t);
+	p->pid = (pid_t)pid;
+	p->alive = 1;
+	if (p == &t->process[SESSION])
+		begin_counting(t);
+	if (t->early == p->pid)
+		go_on(t, p, 0);
 }
 
 /* event - what waitpid said about one process. */
@@ -422,11 +442,11 @@ event(struct tracer *t, pid_t pid, int status)
 		t->helper = 0;
 		return;
 	}
-	for (int who = SESSION; who <= BROKER; who++)
+	for (int who = SESSION; who < PROCESSES; who++)
 		if (pid == t->process[who].pid)
 			p = &t->process[who];
 	if (p == NULL) {
-		/* The session, before the broker tells of it. */
+		/* One that the broker has made, before it tells of it. */
 		t->early = pid;
 		return;
 	}
@@ -434,11 +454,8 @@ event(struct tracer *t, pid_t pid, int status)
 		ended(t, p, status);
 		return;
 	}
-	if (status >> 8 == (SIGTRAP | PTRACE_EVENT_FORK << 8)) {
+	if (status >> 8 == (SIGTRAP | PTRACE_EVENT_FORK << 8))
 		made(t);
-		if (t->early == t->process[SESSION].pid)
-			go_on(t, &t->process[SESSION], 0);
-	}
 	if (WSTOPSIG(status) == SYSCALL_STOP) {
 		look(t, p);
 		stop = 1;
@@ -538,7 +555,7 @@ trace_run(struct run *r, int server_fd)
 	t.process[BROKER].alive = 1;
 	ring_after(HUNG_MS + BLOCKED_MS);
 	while (t.process[BROKER].alive || t.process[SESSION].alive ||
-	       t.helper != 0) {
+	       t.process[JUDGE].alive || t.helper != 0) {
 		int status;
 		pid_t pid = waitpid(-1, &status, __WALL);
 
@@ -550,6 +567,8 @@ trace_run(struct run *r, int server_fd)
 			rang = 0;
 			r->hung = 1;
 			kill_these(&t, 1, 1);
+			if (t.process[JUDGE].alive)
+				kill(t.process[JUDGE].pid, SIGKILL);
 			if (t.helper != 0)
 				kill(-t.helper, SIGKILL);
 		}
