@@ -325,8 +325,6 @@ answer_open(struct broker *b, struct buf *body)
 	enum rc rc;
 
 	b->busy_s = 0;
-	if (b->judge > 0 && waitpid(b->judge, NULL, WNOHANG) == b->judge)
-		b->judge = 0;
 	if (buf_get_text(body, mailbox, sizeof(mailbox)) != RC_OK ||
 	    buf_get_end(body) != RC_OK)
 		return RC_BUG;
@@ -462,6 +460,9 @@ serve(struct broker *b)
 	uint32_t type;
 	enum rc rc;
 
+	/* He ends while the user is served already. */
+	if (b->judge > 0 && waitpid(b->judge, NULL, WNOHANG) == b->judge)
+		b->judge = 0;
 	buf_init(&body, room, sizeof(room));
 	rc = msg_receive(b->fd, &type, &body, fds, &nfds);
 	if (rc != RC_OK)

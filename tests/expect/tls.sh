@@ -414,8 +414,8 @@ if [ -n "$log" ]; then
 	like "$(cat "$log")" \
 		'event=tls-failed addr=127\.0\.0\.1 doing=handshake why="[a-z0-9 ]*unknown ca"$' \
 		"and the log has its reason"
-	! grep -q event=login "$log"
-	ok $? "and no login"
+	! grep -q "event=login .*user=\"$user\"" "$log"
+	ok $? "and no login" "$(cat "$log")"
 fi
 
 # Without TLS on the same port: as ever.

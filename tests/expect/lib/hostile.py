@@ -59,9 +59,13 @@ def gone(pid):
 
 
 def most(pid):
-    """The most memory that it ever had, in KiB."""
-    with open("/proc/%d/status" % pid) as f:
-        return int(re.search(r"VmHWM:\s*(\d+)", f.read()).group(1))
+    """The most memory that it ever had, in KiB; 0 once it has ended."""
+    try:
+        with open("/proc/%d/status" % pid) as f:
+            found = re.search(r"VmHWM:\s*(\d+)", f.read())
+            return int(found.group(1)) if found else 0
+    except FileNotFoundError:
+        return 0
 
 
 def put_mail(mail):
@@ -86,8 +90,12 @@ class Run:
         self.f = self.s.makefile("rb")
         if greeted:
             self.f.readline()
-            self.pids = [self.p.pid] + children(self.p.pid)
-            self.before = list(map(most, self.pids))
+            self.look()
+
+    def look(self):
+        """From here on its memory counts. A login ends one process."""
+        self.pids = [self.p.pid] + children(self.p.pid)
+        self.before = list(map(most, self.pids))
 
     def ask(self, line):
         self.s.sendall(line + b"\r\n")
@@ -125,7 +133,7 @@ for logged_in in False, True:
     r = Run()
     if logged_in:
         r.login()
-        r.before = list(map(most, r.pids))
+        r.look()
     for _ in range(160):
         r.s.sendall(b"QUIT " * 13107 + b"Q")  # 64 KiB less one
     said = r.ask(b"\r\nNOOP")
@@ -142,7 +150,7 @@ for logged_in in False, True:
 
 r = Run()
 r.login()
-r.before = list(map(most, r.pids))
+r.look()
 COUNT = 1000000
 
 
@@ -176,7 +184,7 @@ r.end()
 # A client that sends as many and reads nothing: the server does not hoard.
 r = Run()
 r.login()
-r.before = list(map(most, r.pids))
+r.look()
 r.s.settimeout(2)
 try:
     for _ in range(COUNT):
