@@ -23,8 +23,9 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed \
 # in.popd is linked statically where there are static libraries: to load one at
 # each session takes ten system calls. STATIC= loads them.
 STATIC := libcrypt.a libmd.a libc.a rcrt1.o
-archive = $(filter /%,$(shell $(CC) -print-file-name=$(filter $1,$(STATIC))))
+archive = $(if $(filter $1,$(STATIC)),$(filter /%,$(shell $(CC) -print-file-name=$1)))
 WHOLE := $(and $(call archive,libc.a),$(call archive,rcrt1.o),\
+	$(call archive,libcrypt.a),$(call archive,libmd.a),\
 	$(if $(findstring -fsanitize,$(CFLAGS)),,yes))
 LIBMD := $(or $(call archive,libmd.a),-lmd)
 LIBS := $(or $(call archive,libcrypt.a),-lcrypt) $(LIBMD)
@@ -56,7 +57,7 @@ ifneq ($(TLS),yes)
 endif
 
 $B/in.popd: $B/src/main.o $B/libpopd.a
-	$(CC) $(ALL_LDFLAGS) $(if $(WHOLE),-static-pie) -o $@ $^ $(LIBS)
+	$(CC) $(if $(WHOLE),$(ALL_LDFLAGS:-pie=-static-pie),$(ALL_LDFLAGS)) -o $@ $^ $(LIBS)
 
 $B/in.popd-tls: $B/src/main_tls.o $(TLS_OBJ) $B/libpopd.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(TLS_LIBS)

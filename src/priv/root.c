@@ -87,8 +87,8 @@ hear(struct broker *b, int fd, struct word *w)
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 		int n;
 
-		if (desk_stopped() && !told && kill(b->judge, SIGTERM) == 0)
-			told = 1;
+		if (desk_stopped() && !told++)
+			kill(b->judge, SIGTERM);
 		n = ppoll(&p, 1, told ? &grace : NULL, &b->awake);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -151,9 +151,8 @@ root_run(struct broker *b, int (*served)(struct broker *), struct word *last)
 							     : RC_BUG;
 		why = (int)last->why;
 	}
-	if (last->kind != WORD_END && b->judge > 0)
-		kill(b->judge, SIGKILL);
-	if (b->judge > 0)
+	if (b->judge > 0 &&
+	    (last->kind == WORD_END || kill(b->judge, SIGKILL) == 0))
 		waitpid(b->judge, NULL, 0);
 	b->judge = 0;
 	if (be_nobody(&b->config->jail) != RC_OK)
