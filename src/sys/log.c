@@ -14,14 +14,15 @@
 #include <syslog.h>
 #include <unistd.h>
 
-/* Writable globals, of the few: where the log goes, and whether descriptor 2 is
- * wanted. */
-static int log_fd = -1;
-static const char *log_name = "in.popd";
-static unsigned log_to_stderr;
-
 static const struct sockaddr_un daemon_at = {
     .sun_family = AF_UNIX, .sun_path = _PATH_LOG};
+
+/* Writable globals, of the few: where the log goes (NULL: where log_fd is
+ * connected to), and whether descriptor 2 is wanted. */
+static int log_fd = -1;
+static const struct sockaddr_un *log_at = &daemon_at;
+static const char *log_name = "in.popd";
+static unsigned log_to_stderr;
 
 void
 log_open(unsigned to_stderr)
@@ -35,7 +36,9 @@ log_open_as(const char *name, unsigned to_stderr)
 {
 	log_name = name;
 	log_open(to_stderr);
-	/* now, since a chroot may follow; without it a line is lost */
+	log_at = NULL;
+	/* now, since a chroot and a filter may follow; without it a line is
+	 * lost */
 	if (connect(log_fd, (const struct sockaddr *)&daemon_at,
 		sizeof(daemon_at)) != 0)
 		return;
@@ -50,9 +53,9 @@ send_line(int priority, const char *line)
 	    LOG_MAIL | priority, log_name, (long)getpid(), line);
 
 	if (log_fd < 0 || n < 0 || (size_t)n >= sizeof(text) ||
-	    (sendto(log_fd, text, (size_t)n, MSG_NOSIGNAL,
-		 (const struct sockaddr *)&daemon_at, sizeof(daemon_at)) != n &&
-		send(log_fd, text, (size_t)n, MSG_NOSIGNAL) != n))
+	    sendto(log_fd, text, (size_t)n, MSG_NOSIGNAL,
+		(const struct sockaddr *)log_at,
+		log_at != NULL ? sizeof(*log_at) : 0) != n)
 		return; /* nobody listens */
 }
 

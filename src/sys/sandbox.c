@@ -1,5 +1,5 @@
-/* sandbox - seccomp for the session, Landlock for the broker. Knows no
- * protocol. */
+/* sandbox - seccomp for the session and for TLS, Landlock for the broker. Knows
+ * no protocol. */
 #include "sys/sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +37,12 @@
 	    (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0))
 #define LOAD(at) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(at))
 #define ANSWER(what) BPF_STMT(BPF_RET | BPF_K, (what))
+#define BEGIN                                                                  \
+	LOAD(offsetof(struct seccomp_data, arch)),                             \
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),                   \
+	    ANSWER(SECCOMP_RET_KILL_PROCESS),                                  \
+	    LOAD(offsetof(struct seccomp_data, nr))
+#define END ANSWER(SECCOMP_RET_KILL_PROCESS)
 #define ALLOW(name)                                                            \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1),                 \
 	    ANSWER(SECCOMP_RET_ALLOW)
@@ -46,12 +52,38 @@
 	    LOAD(ARGUMENT(n)),                                                 \
 	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, 1),                \
 	    ANSWER(SECCOMP_RET_ALLOW), ANSWER(SECCOMP_RET_KILL_PROCESS)
+/* The same with two values. */
+#define ALLOW_IF_EITHER(name, n, one, other)                                   \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 5),                 \
+	    LOAD(ARGUMENT(n)),                                                 \
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (one), 1, 0),                  \
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (other), 0, 1),                \
+	    ANSWER(SECCOMP_RET_ALLOW), ANSWER(SECCOMP_RET_KILL_PROCESS)
 /* If it is name, and its argument n has no bit of bits. */
 #define ALLOW_UNLESS(name, n, bits)                                            \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 4),                 \
 	    LOAD(ARGUMENT(n)),                                                 \
 	    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), 1, 0),                \
 	    ANSWER(SECCOMP_RET_ALLOW), ANSWER(SECCOMP_RET_KILL_PROCESS)
+/* If it is name, and its argument n is a null pointer. */
+#define ALLOW_IF_NULL(name, n)                                                 \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 6),                 \
+	    LOAD(ARGUMENT(n)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3),   \
+	    LOAD(ARGUMENT(n) ^ 4), /* the other half */                        \
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),                      \
+	    ANSWER(SECCOMP_RET_ALLOW), ANSWER(SECCOMP_RET_KILL_PROCESS)
+#ifdef SYS_poll
+#define ALLOW_POLL ALLOW(poll), ALLOW(ppoll)
+#else
+#define ALLOW_POLL ALLOW(ppoll)
+#endif
+/* Memory, but no code; what the allocator does. */
+#define ALLOW_MEMORY                                                           \
+	ALLOW(brk), ALLOW_UNLESS(mmap, 2, PROT_EXEC), ALLOW(munmap),           \
+	    ALLOW(mremap), ALLOW(getrandom)
+/* Time, where the kernel has no faster way, and the end. */
+#define ALLOW_TO_END                                                           \
+	ALLOW(clock_gettime), ALLOW(restart_syscall), ALLOW(exit_group)
 
 enum rc
 sandbox_begin(void)
@@ -76,10 +108,7 @@ session_limits(void)
  * descriptors it was given: the mailbox cannot be written to, by how the broker
  * opens it. */
 static const struct sock_filter session_filter[] = {
-    LOAD(offsetof(struct seccomp_data, arch)),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),
-    ANSWER(SECCOMP_RET_KILL_PROCESS),
-    LOAD(offsetof(struct seccomp_data, nr)),
+    BEGIN,
     /* the mailbox and the state file */
     ALLOW(pread64),
     ALLOW(pwrite64),
@@ -90,42 +119,73 @@ static const struct sock_filter session_filter[] = {
     /* the client */
     ALLOW(read),
     ALLOW(write),
-#ifdef SYS_poll
-    ALLOW(poll),
-#endif
-    ALLOW(ppoll),
+    ALLOW_POLL,
     /* the broker */
     ALLOW(sendmsg),
     ALLOW(recvmsg),
-    /* memory */
-    ALLOW(brk),
-    ALLOW_UNLESS(mmap, 2, PROT_EXEC),
-    ALLOW(munmap),
-    ALLOW(mremap),
-    ALLOW(getrandom), /* the allocator's, at its first use */
-    /* time, where the kernel has no faster way, and the end */
-    ALLOW(clock_gettime),
-    ALLOW(restart_syscall),
-    ALLOW(exit_group),
-    ANSWER(SECCOMP_RET_KILL_PROCESS),
+    ALLOW_MEMORY,
+    ALLOW_TO_END,
+    END,
 };
 
-enum rc
-sandbox_session(void)
+/* What in.popd-tls and the TLS library do. There is no file and no broker; the
+ * log is a socket that is connected. */
+static const struct sock_filter relay_filter[] = {
+    BEGIN,
+    ALLOW(read),
+    ALLOW(write),
+    ALLOW_POLL,
+    ALLOW(shutdown),
+    ALLOW(close),
+    /* O_NONBLOCK, once the program has left the client to us */
+    ALLOW_IF_EITHER(fcntl, 1, F_GETFL, F_SETFL),
+    /* the log: to nobody but the daemon */
+    ALLOW_IF_NULL(sendto, 4),
+    /* random numbers are made anew after a fork, so one looks for it */
+    ALLOW(getpid),
+    ALLOW(futex),
+#ifdef SYS_gettimeofday
+    ALLOW(gettimeofday),
+#endif
+    ALLOW(wait4),
+    ALLOW_MEMORY,
+    ALLOW_TO_END,
+    END,
+};
+
+#define COUNT(filter) (sizeof(filter) / sizeof((filter)[0]))
+
+/* shut_in - by the filter of n instructions, and invisible to others. */
+static enum rc
+shut_in(const struct sock_filter *filter, size_t n)
 {
-	enum { FILTER = sizeof(session_filter) / sizeof(session_filter[0]) };
-	struct sock_filter filter[FILTER];
-	const struct sock_fprog program = {.len = FILTER, .filter = filter};
-	enum rc rc = session_limits();
+	struct sock_filter copy[128]; /* the kernel's type has no const */
+	const struct sock_fprog program = {
+	    .len = (unsigned short)n, .filter = copy};
 
-	memcpy(filter, session_filter, sizeof(filter));
-
-	if (rc != RC_OK)
-		return rc;
+	_Static_assert(COUNT(session_filter) <= COUNT(copy) &&
+			   COUNT(relay_filter) <= COUNT(copy),
+	    "a filter is longer than its copy");
+	memcpy(copy, filter, n * sizeof(*filter));
 	if (prctl(PR_SET_DUMPABLE, 0) != 0 ||
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
 		return RC_IO;
 	return RC_OK;
+}
+
+enum rc
+sandbox_session(void)
+{
+	enum rc rc = session_limits();
+
+	return rc == RC_OK ? shut_in(session_filter, COUNT(session_filter))
+			   : rc;
+}
+
+enum rc
+sandbox_relay(void)
+{
+	return shut_in(relay_filter, COUNT(relay_filter));
 }
 
 enum rc
@@ -146,6 +206,12 @@ sandbox_session(void)
 	if (session_limits() != RC_OK || prctl(PR_SET_DUMPABLE, 0) != 0)
 		return RC_IO;
 	return RC_OK;
+}
+
+enum rc
+sandbox_relay(void)
+{
+	return prctl(PR_SET_DUMPABLE, 0) == 0 ? RC_OK : RC_IO;
 }
 
 enum rc

@@ -26,7 +26,7 @@ is "$(objdump -t "$B/libpopd.a" "$B/src/main.o" |
 	awk 'match($0, / O (\.data|\.bss|\*COM\*)[.a-z_0-9]*\t/) &&
 			$0 !~ / \.data\.rel\.ro/ {
 		sub(/\.[0-9]+$/, "", $NF); sub(/^.*\./, "", $NF); print $NF }' | sort | tr '\n' ' ')" \
-	"log_fd log_name log_to_stderr path s stop wanted " "writable globals"
+	"log_at log_fd log_name log_to_stderr path s stop wanted " "writable globals"
 
 if ! is_root; then
 	skip "the processes of a session" "needs root"
