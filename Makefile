@@ -122,7 +122,7 @@ crash: all $(INJECT)
 fuzz:
 	@B=$(ABS_B) sh tests/fuzz/fuzz.sh
 
-# Branch coverage of src/ by the unit tests, with gcov, as root. Some minutes.
+# Branch coverage of src/ by the tests, with gcov, as root. Some minutes.
 coverage:
 	@B=$(ABS_B) sh tests/coverage/coverage.sh
 
