@@ -78,6 +78,11 @@ PLAY := $B/tests/dialogue/play
 $(PLAY): $(PLAY).o
 	$(CC) $(ALL_LDFLAGS) -o $@ $^
 
+# What runs a program where the kernel refuses a call, for tests/expect.
+REFUSE := $B/tests/expect/lib/refuse
+$(REFUSE): $(REFUSE).o
+	$(CC) $(ALL_LDFLAGS) -o $@ $^
+
 # What makes its system calls go wrong, for tests/crash.
 INJECT := $B/tests/crash/inject
 $(INJECT): $(patsubst %.c,$B/%.o,$(wildcard tests/crash/*.c))
@@ -104,7 +109,7 @@ $B/tests/bench/load: $(addprefix $B/tests/bench/,load.o client.o launch.o)
 SCRIPTS := $(filter-out tests/lib.sh,$(wildcard tests/dialogue/*.sh tests/expect/*.sh))
 ABS_B = $(abspath $B)
 
-check: all $(UNIT) $(PLAY) $(INJECT) $(FUZZ)
+check: all $(UNIT) $(PLAY) $(REFUSE) $(INJECT) $(FUZZ)
 	@B=$(ABS_B) tests/run $(UNIT:$B/%=$(ABS_B)/%) $(SCRIPTS)
 
 # The cmocka programs alone: a part of check, for the sanitizers.

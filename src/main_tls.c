@@ -157,6 +157,7 @@ tidy(struct options *o)
 		exit(EX_OSERR);
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* descriptor 2 may be a file */
 }
 
 /* make_jail - root only: who to become, and an empty directory, *dirfd; both
@@ -227,6 +228,7 @@ run_program(const struct options *o, int ctl_fd, int data_fd)
 			rc = RC_IO;
 	}
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	if (rc == RC_OK)
 		execvp(o->program[0], o->program);
 	die(o, EX_OSERR, "cannot start %s: %s", o->program[0], strerror(errno));
@@ -249,10 +251,10 @@ lock_up(uid_t uid, gid_t gid, int dirfd)
 		close(dirfd);
 	}
 	return sandbox_begin() == RC_OK && setrlimit(RLIMIT_CORE, &none) == 0 &&
-		       setrlimit(RLIMIT_FSIZE, &none) == 0 &&
 		       setrlimit(RLIMIT_NPROC, &none) == 0 &&
 		       setrlimit(RLIMIT_NOFILE, &polled) == 0 &&
-		       setrlimit(RLIMIT_DATA, &memory) == 0
+		       setrlimit(RLIMIT_DATA, &memory) == 0 &&
+		       setrlimit(RLIMIT_FSIZE, &none) == 0
 		   ? sandbox_relay()
 		   : RC_IO;
 }

@@ -18,7 +18,7 @@ if [ $# -eq 0 ]; then
 	for test in tests/unit/*/*_test.c; do
 		set -- "$@" "${test%.c}"
 	done
-	for test in options selftest tls launchers secrets proxy; do
+	for test in options starts selftest tls launchers secrets proxy; do
 		set -- "$@" "tests/expect/$test.sh"
 	done
 fi
@@ -39,7 +39,7 @@ gcc -std=c11 -D_GNU_SOURCE -DCOUNTERS="\"$raw\"" -g -c -o "$out/counters.o" \
 # shellcheck disable=SC2086 # a list
 ${MAKE:-make} -s B="$out" CC=gcc CFLAGS="-g -O0 --coverage -fdata-sections" \
 	LDFLAGS="$out/counters.o -Wl,-T,$here/counters.ld -Wl,--wrap=__gcov_exit" \
-	all $units || exit 1
+	all "$out/tests/expect/lib/refuse" $units || exit 1
 
 failed=0
 B=$out tests/run "$@" || failed=1
