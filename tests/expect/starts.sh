@@ -6,6 +6,8 @@
 # descriptors, somebody without root.
 # shellcheck source=tests/lib.sh
 . tests/lib.sh
+# What somebody left open would take the numbers of what is refused below.
+exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
 refuse=$B/tests/expect/lib/refuse
 [ -x "$refuse" ] || {
 	skip "starts that go wrong" "no $refuse: make check builds it"
