@@ -91,6 +91,9 @@ $(INJECT): $(patsubst %.c,$B/%.o,$(wildcard tests/crash/*.c))
 # The fuzz targets as plain programs, which read their seeds; make fuzz builds
 # them for libFuzzer.
 FUZZ := $(patsubst %.c,$B/%,$(filter-out %/plain.c,$(wildcard tests/fuzz/*.c)))
+ifneq ($(TLS),yes)
+FUZZ := $(filter-out %/relay,$(FUZZ))
+endif
 $(FUZZ): %: %.o $B/tests/fuzz/plain.o $B/libpopd.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
