@@ -81,6 +81,11 @@ PLAY := $B/tests/dialogue/play
 $(PLAY): $(PLAY).o
 	$(CC) $(ALL_LDFLAGS) -o $@ $^
 
+# What runs a program where the kernel refuses a call, for tests/expect.
+REFUSE := $B/tests/expect/lib/refuse
+$(REFUSE): $(REFUSE).o
+	$(CC) $(ALL_LDFLAGS) -o $@ $^
+
 # What makes its system calls go wrong, for tests/crash.
 INJECT := $B/tests/crash/inject
 $(INJECT): $(patsubst %.c,$B/%.o,$(wildcard tests/crash/*.c))
@@ -89,6 +94,9 @@ $(INJECT): $(patsubst %.c,$B/%.o,$(wildcard tests/crash/*.c))
 # The fuzz targets as plain programs, which read their seeds; make fuzz builds
 # them for libFuzzer.
 FUZZ := $(patsubst %.c,$B/%,$(filter-out %/plain.c,$(wildcard tests/fuzz/*.c)))
+ifneq ($(TLS),yes)
+FUZZ := $(filter-out %/relay,$(FUZZ))
+endif
 $(FUZZ): %: %.o $B/tests/fuzz/plain.o $B/libpopd.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -107,7 +115,7 @@ $B/tests/bench/load: $(addprefix $B/tests/bench/,load.o client.o launch.o)
 SCRIPTS := $(filter-out tests/lib.sh,$(wildcard tests/dialogue/*.sh tests/expect/*.sh))
 ABS_B = $(abspath $B)
 
-check: all $(UNIT) $(PLAY) $(INJECT) $(FUZZ)
+check: all $(UNIT) $(PLAY) $(REFUSE) $(INJECT) $(FUZZ)
 	@B=$(ABS_B) tests/run $(UNIT:$B/%=$(ABS_B)/%) $(SCRIPTS)
 
 # The cmocka programs alone: a part of check, for the sanitizers.
@@ -125,7 +133,7 @@ crash: all $(INJECT)
 fuzz:
 	@B=$(ABS_B) sh tests/fuzz/fuzz.sh
 
-# Branch coverage of src/ by the unit tests, with gcov, as root. Some minutes.
+# Branch coverage of src/ by the tests, with gcov, as root. Some minutes.
 coverage:
 	@B=$(ABS_B) sh tests/coverage/coverage.sh
 

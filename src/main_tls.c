@@ -7,6 +7,7 @@
 #include "sys/cred.h"
 #include "sys/file.h"
 #include "sys/log.h"
+#include "sys/sandbox.h"
 #include "tls/context.h"
 #include "tls/relay.h"
 #include "tls/ucspi.h"
@@ -156,6 +157,7 @@ tidy(struct options *o)
 		exit(EX_OSERR);
 	signal(SIGCHLD, SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* descriptor 2 may be a file */
 }
 
 /* make_jail - root only: who to become, and an empty directory, *dirfd; both
@@ -226,6 +228,7 @@ run_program(const struct options *o, int ctl_fd, int data_fd)
 			rc = RC_IO;
 	}
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	if (rc == RC_OK)
 		execvp(o->program[0], o->program);
 	die(o, EX_OSERR, "cannot start %s: %s", o->program[0], strerror(errno));
@@ -247,14 +250,12 @@ lock_up(uid_t uid, gid_t gid, int dirfd)
 			return rc;
 		close(dirfd);
 	}
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-		       prctl(PR_SET_DUMPABLE, 0) == 0 &&
-		       setrlimit(RLIMIT_CORE, &none) == 0 &&
-		       setrlimit(RLIMIT_FSIZE, &none) == 0 &&
+	return sandbox_begin() == RC_OK && setrlimit(RLIMIT_CORE, &none) == 0 &&
 		       setrlimit(RLIMIT_NPROC, &none) == 0 &&
 		       setrlimit(RLIMIT_NOFILE, &polled) == 0 &&
-		       setrlimit(RLIMIT_DATA, &memory) == 0
-		   ? RC_OK
+		       setrlimit(RLIMIT_DATA, &memory) == 0 &&
+		       setrlimit(RLIMIT_FSIZE, &none) == 0
+		   ? sandbox_relay()
 		   : RC_IO;
 }
 
@@ -338,7 +339,7 @@ main(int argc, char **argv)
 	log_open_as("in.popd-tls", 0);
 	rc = lock_up(uid, gid, dirfd);
 	if (rc != RC_OK)
-		die(&o, EX_OSERR, "cannot give up root: %s", log_why(rc));
+		die(&o, EX_OSERR, "cannot give up its rights: %s", log_why(rc));
 	serve(ctx, ctl[0], data[0], peer);
 	/* The connection is counted as long as its program lives. */
 	close(0);

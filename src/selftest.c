@@ -415,14 +415,16 @@ state_entries(struct selftest *t, const char *state)
 }
 
 /* root_dir - whether path is root's and nobody else can write to it; wrong when
- * it is there and that is not so. */
+ * that is not so. */
 static unsigned
 root_dir(struct selftest *t, const char *path, unsigned mode)
 {
 	struct stat st;
 
-	if (lstat(path, &st) != 0)
+	if (lstat(path, &st) != 0) {
+		cannot_look(t, path);
 		return 0;
+	}
 	if (S_ISDIR(st.st_mode) && st.st_uid == 0 && (st.st_mode & 0022) == 0)
 		return 1;
 	selftest_say(t, SELFTEST_WRONG,

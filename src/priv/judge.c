@@ -239,6 +239,7 @@ shut_in(const struct broker_config *c)
 	close(c->spool_dirfd);
 	close(c->state_dirfd);
 	close(c->jail.dirfd);
+	log_shut_in();
 	return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 ? sandbox_judge() : RC_IO;
 }
 

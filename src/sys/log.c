@@ -14,16 +14,17 @@
 #include <syslog.h>
 #include <unistd.h>
 
-/* Writable globals, of the few: where the log goes, whose it is, and whether
- * descriptor 2 is wanted. */
+static const struct sockaddr_un daemon_at = {
+    .sun_family = AF_UNIX, .sun_path = _PATH_LOG};
+
+/* Writable globals, of the few: where the log goes (log_at is NULL: only where
+ * log_fd is connected to), whose it is, and whether descriptor 2 is wanted. */
 static int log_fd = -1;
 static unsigned log_connected;
+static const struct sockaddr_un *log_at = &daemon_at;
 static long log_pid;
 static const char *log_name = "in.popd";
 static unsigned log_to_stderr;
-
-static const struct sockaddr_un daemon_at = {
-    .sun_family = AF_UNIX, .sun_path = _PATH_LOG};
 
 void
 log_open(unsigned to_stderr)
@@ -31,9 +32,15 @@ log_open(unsigned to_stderr)
 	log_to_stderr = to_stderr;
 	log_pid = getpid();
 	log_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	/* now, since a chroot may follow */
+	/* now, since a chroot and a filter may follow */
 	log_connected = connect(log_fd, (const struct sockaddr *)&daemon_at,
 			    sizeof(daemon_at)) == 0;
+}
+
+void
+log_shut_in(void)
+{
+	log_at = NULL;
 }
 
 void
@@ -41,6 +48,7 @@ log_open_as(const char *name, unsigned to_stderr)
 {
 	log_name = name;
 	log_open(to_stderr);
+	log_shut_in();
 }
 
 /* send_line - to the log daemon, if there is one. */
@@ -55,8 +63,9 @@ send_line(int priority, const char *line)
 	    (log_connected && send(log_fd, text, (size_t)n, MSG_NOSIGNAL) == n))
 		return;
 	/* one that was started since */
-	if (sendto(log_fd, text, (size_t)n, MSG_NOSIGNAL,
-		(const struct sockaddr *)&daemon_at, sizeof(daemon_at)) != n)
+	if (log_at != NULL &&
+	    sendto(log_fd, text, (size_t)n, MSG_NOSIGNAL,
+		(const struct sockaddr *)log_at, sizeof(*log_at)) != n)
 		return; /* nobody listens */
 }
 

@@ -13,7 +13,13 @@ enum { LOG_LINE_OCTETS = 1024 }; /* longer lines are cut, and say so */
  * A log daemon that is not there, or comes later, is no error. */
 void log_open(unsigned to_stderr);
 
-/* log_open_as - the same for another program than in.popd; name is kept. */
+/* log_shut_in - what the process can no longer do is to look for the daemon:
+ * what is logged when it is no longer where log_open has found it is lost. */
+void log_shut_in(void);
+
+/* log_open_as - the same for another program than in.popd, which may lose sight
+ * of the daemon afterwards: it is connected to, and what is logged when it is
+ * no longer there is lost. name is kept. */
 void log_open_as(const char *name, unsigned to_stderr);
 
 /* log_event - one line; priority as in syslog(3). errno is kept. A line that

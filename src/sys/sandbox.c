@@ -1,5 +1,5 @@
-/* sandbox - seccomp for session and judge, Landlock for the broker. Knows no
- * protocol. */
+/* sandbox - seccomp for session, judge and TLS, Landlock for the broker. Knows
+ * no protocol. */
 #include "sys/sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +37,17 @@
 	    (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0))
 #define LOAD(at) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(at))
 #define ANSWER(what) BPF_STMT(BPF_RET | BPF_K, (what))
+#define BEGIN                                                                  \
+	LOAD(offsetof(struct seccomp_data, arch)),                             \
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),                   \
+	    ANSWER(SECCOMP_RET_KILL_PROCESS),                                  \
+	    LOAD(offsetof(struct seccomp_data, nr))
+#define END ANSWER(SECCOMP_RET_KILL_PROCESS)
+/* From here on come the calls that are seldom made. What filters say to each of
+ * its calls the kernel looks up beforehand, unless an instruction stands in the
+ * way that it cannot follow, as this one, which does nothing: for half of the
+ * time that it takes to install a filter, and a short session makes few. */
+#define SELDOM BPF_STMT(BPF_MISC | BPF_TAX, 0)
 #define ALLOW(name)                                                            \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1),                 \
 	    ANSWER(SECCOMP_RET_ALLOW)
@@ -46,28 +57,38 @@
 	    LOAD(ARGUMENT(n)),                                                 \
 	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, 1),                \
 	    ANSWER(SECCOMP_RET_ALLOW), ANSWER(SECCOMP_RET_KILL_PROCESS)
+/* The same with two values. */
+#define ALLOW_IF_EITHER(name, n, one, other)                                   \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 5),                 \
+	    LOAD(ARGUMENT(n)),                                                 \
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (one), 1, 0),                  \
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (other), 0, 1),                \
+	    ANSWER(SECCOMP_RET_ALLOW), ANSWER(SECCOMP_RET_KILL_PROCESS)
 /* If it is name, and its argument n has no bit of bits. */
 #define ALLOW_UNLESS(name, n, bits)                                            \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 4),                 \
 	    LOAD(ARGUMENT(n)),                                                 \
 	    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), 1, 0),                \
 	    ANSWER(SECCOMP_RET_ALLOW), ANSWER(SECCOMP_RET_KILL_PROCESS)
-
-/* What every filter begins with: the kind of machine; and ends with: memory,
- * the time where the kernel has no faster way, the end of the process.
- * getrandom is the allocator's, at its first use. */
-#define BEGIN                                                                  \
-	LOAD(offsetof(struct seccomp_data, arch)),                             \
-	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0),                   \
-	    ANSWER(SECCOMP_RET_KILL_PROCESS),                                  \
-	    LOAD(offsetof(struct seccomp_data, nr))
-#define END                                                                    \
+/* If it is name, and its argument n is a null pointer. */
+#define ALLOW_IF_NULL(name, n)                                                 \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 6),                 \
+	    LOAD(ARGUMENT(n)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 3),   \
+	    LOAD(ARGUMENT(n) ^ 4), /* the other half */                        \
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),                      \
+	    ANSWER(SECCOMP_RET_ALLOW), ANSWER(SECCOMP_RET_KILL_PROCESS)
+#ifdef SYS_poll
+#define ALLOW_POLL ALLOW(poll), ALLOW(ppoll)
+#else
+#define ALLOW_POLL ALLOW(ppoll)
+#endif
+/* Memory, but no code; what the allocator does. */
+#define ALLOW_MEMORY                                                           \
 	ALLOW(brk), ALLOW_UNLESS(mmap, 2, PROT_EXEC), ALLOW(munmap),           \
-	    ALLOW(mremap), ALLOW(getrandom), ALLOW(clock_gettime),             \
-	    ALLOW(restart_syscall), ALLOW(exit_group),                         \
-	    ANSWER(SECCOMP_RET_KILL_PROCESS)
-
-enum { FILTER_MAX = 100 }; /* steps */
+	    ALLOW(mremap), ALLOW(getrandom)
+/* Time, where the kernel has no faster way, and the end. */
+#define ALLOW_TO_END                                                           \
+	ALLOW(clock_gettime), ALLOW(restart_syscall), ALLOW(exit_group)
 
 enum rc
 sandbox_begin(void)
@@ -75,15 +96,14 @@ sandbox_begin(void)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 ? RC_OK : RC_IO;
 }
 
-/* limit - no core, few descriptors, and no dumps. */
+/* limit - no core, few descriptors. */
 static enum rc
 limit(void)
 {
 	static const struct rlimit none = {0, 0}, few = {32, 32};
 
 	if (setrlimit(RLIMIT_CORE, &none) != 0 ||
-	    setrlimit(RLIMIT_NOFILE, &few) != 0 ||
-	    prctl(PR_SET_DUMPABLE, 0) != 0)
+	    setrlimit(RLIMIT_NOFILE, &few) != 0)
 		return RC_IO;
 	return RC_OK;
 }
@@ -94,29 +114,31 @@ limit(void)
  * opens it. */
 static const struct sock_filter session_filter[] = {
     BEGIN,
-    /* the mailbox and the state file */
+    /* the mailbox and the client */
     ALLOW(pread64),
-    ALLOW(pwrite64),
-    ALLOW(ftruncate),
-    ALLOW_IF(newfstatat, 3, AT_EMPTY_PATH),
-    ALLOW(fstat),
-    ALLOW(close),
-    /* the client */
     ALLOW(read),
     ALLOW(write),
-#ifdef SYS_poll
-    ALLOW(poll),
-#endif
-    ALLOW(ppoll),
+    ALLOW_POLL,
+    SELDOM,
+    ALLOW_IF(newfstatat, 3, AT_EMPTY_PATH),
+    ALLOW(fstat),
+    /* the state file */
+    ALLOW(pwrite64),
+    ALLOW(ftruncate),
+    ALLOW(close),
     /* the broker */
     ALLOW(sendmsg),
     ALLOW(recvmsg),
+    ALLOW_MEMORY,
+    ALLOW_TO_END,
     END,
 };
 
-/* What the judge does. The sockets are those it has: it can make none. */
+/* What the judge does. The sockets are those it has: it can make none, and
+ * write to nobody but their other ends. */
 static const struct sock_filter judge_filter[] = {
     BEGIN,
+    SELDOM,
     /* the account files */
     ALLOW(pread64),
     ALLOW(close),
@@ -125,48 +147,83 @@ static const struct sock_filter judge_filter[] = {
     ALLOW(recvmsg),
     ALLOW(sendmsg),
     ALLOW(recvfrom),
-    ALLOW(sendto),
+    ALLOW_IF_NULL(sendto, 4),
     ALLOW(write),
     /* the wait of a refusal, and SIGTERM */
     ALLOW(clock_nanosleep),
     ALLOW(rt_sigreturn),
+    ALLOW_MEMORY,
+    ALLOW_TO_END,
     END,
 };
 
-/* confine - to what the filter of n steps allows. */
+/* What in.popd-tls and the TLS library do. There is no file and no broker; the
+ * log is a socket that is connected. */
+static const struct sock_filter relay_filter[] = {
+    BEGIN,
+    ALLOW(read),
+    ALLOW(write),
+    ALLOW_POLL,
+    ALLOW(shutdown),
+    ALLOW(close),
+    /* O_NONBLOCK, once the program has left the client to us */
+    ALLOW_IF_EITHER(fcntl, 1, F_GETFL, F_SETFL),
+    /* the log: to nobody but the daemon */
+    ALLOW_IF_NULL(sendto, 4),
+    /* random numbers are made anew after a fork, so one looks for it */
+    ALLOW(getpid),
+    ALLOW(futex),
+#ifdef SYS_gettimeofday
+    ALLOW(gettimeofday),
+#endif
+    ALLOW(wait4),
+    ALLOW_MEMORY,
+    ALLOW_TO_END,
+    END,
+};
+
+#define COUNT(filter) (sizeof(filter) / sizeof((filter)[0]))
+
+/* shut_in - by the filter of n instructions, and invisible to others. */
 static enum rc
-confine(const struct sock_filter *steps, size_t n)
+shut_in(const struct sock_filter *filter, size_t n)
 {
-	struct sock_filter filter[FILTER_MAX];
+	struct sock_filter copy[128]; /* the kernel's type has no const */
 	const struct sock_fprog program = {
-	    .len = (unsigned short)n, .filter = filter};
-	enum rc rc = limit();
+	    .len = (unsigned short)n, .filter = copy};
 
-	if (rc != RC_OK)
-		return rc;
-	memcpy(filter, steps, n * sizeof(filter[0]));
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0
-		   ? RC_OK
-		   : RC_IO;
+	_Static_assert(COUNT(session_filter) <= COUNT(copy) &&
+			   COUNT(judge_filter) <= COUNT(copy) &&
+			   COUNT(relay_filter) <= COUNT(copy),
+	    "a filter is longer than its copy");
+	memcpy(copy, filter, n * sizeof(*filter));
+	if (prctl(PR_SET_DUMPABLE, 0) != 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+		return RC_IO;
+	return RC_OK;
 }
-
-#define STEPS(filter) (filter), sizeof(filter) / sizeof((filter)[0])
-
-_Static_assert(
-    sizeof(session_filter) <= FILTER_MAX * sizeof(session_filter[0]) &&
-	sizeof(judge_filter) <= FILTER_MAX * sizeof(judge_filter[0]),
-    "a filter has room");
 
 enum rc
 sandbox_session(void)
 {
-	return confine(STEPS(session_filter));
+	enum rc rc = limit();
+
+	return rc == RC_OK ? shut_in(session_filter, COUNT(session_filter))
+			   : rc;
 }
 
 enum rc
 sandbox_judge(void)
 {
-	return confine(STEPS(judge_filter));
+	enum rc rc = limit();
+
+	return rc == RC_OK ? shut_in(judge_filter, COUNT(judge_filter)) : rc;
+}
+
+enum rc
+sandbox_relay(void)
+{
+	return shut_in(relay_filter, COUNT(relay_filter));
 }
 
 enum rc
@@ -184,13 +241,21 @@ sandbox_has_filter(void)
 enum rc
 sandbox_session(void)
 {
-	return limit();
+	if (limit() != RC_OK || prctl(PR_SET_DUMPABLE, 0) != 0)
+		return RC_IO;
+	return RC_OK;
 }
 
 enum rc
 sandbox_judge(void)
 {
-	return limit();
+	return sandbox_session();
+}
+
+enum rc
+sandbox_relay(void)
+{
+	return prctl(PR_SET_DUMPABLE, 0) == 0 ? RC_OK : RC_IO;
 }
 
 enum rc

@@ -16,9 +16,16 @@ enum rc sandbox_begin(void) MUST_CHECK;
  * not let us. */
 enum rc sandbox_session(void) MUST_CHECK;
 
-/* sandbox_judge - the same for a process that reads files it has open, hashes,
- * and speaks through the sockets it has. */
+/* sandbox_judge - the same for a process that reads files that it has open,
+ * hashes, and speaks through the sockets it has: to nobody but their other
+ * ends.
+ */
 enum rc sandbox_judge(void) MUST_CHECK;
+
+/* sandbox_relay - the same for in.popd-tls: it can read, write, wait, shut down
+ * and end with the descriptors that it has, wait for its child, and log by a
+ * socket that is connected, and nothing else; it is sent none. RC_IO. */
+enum rc sandbox_relay(void) MUST_CHECK;
 
 /* sandbox_files - from now on this process can open files below the n
  * directories behind dirfds (-1 is none) and nowhere else, and execute none. A
@@ -26,7 +33,8 @@ enum rc sandbox_judge(void) MUST_CHECK;
  * RC_NOSUCH: the kernel has no Landlock; RC_IO with errno. */
 enum rc sandbox_files(const int *dirfds, size_t n) MUST_CHECK;
 
-/* sandbox_has_filter - whether sandbox_session will find what it needs.
+/* sandbox_has_filter - whether sandbox_session and sandbox_relay will find what
+ * they need.
  * RC_NOSUCH: it does without, as no filter is written for this machine; RC_IO:
  * it fails. */
 enum rc sandbox_has_filter(void) MUST_CHECK;

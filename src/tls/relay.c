@@ -206,13 +206,14 @@ fetch(struct relay *r)
 }
 
 /* step - one thing that can be done now, by the four of them; RC_BUSY: none
- * can. A flow that is empty is filled, one that is not is emptied. */
+ * can. A flow that is empty is filled, one that is not is emptied; so down has
+ * not ended yet, or we would not be here. */
 static enum rc
 step(struct relay *r)
 {
 	unsigned up_is_empty = r->up.from == r->up.to;
 	unsigned down_is_empty = r->down.from == r->down.to;
-	enum rc up = RC_BUSY, down = RC_BUSY;
+	enum rc up = RC_BUSY, down;
 
 	r->client_wants = 0;
 	r->data_wants = 0;
@@ -224,10 +225,7 @@ step(struct relay *r)
 	}
 	if (up != RC_OK && up != RC_BUSY)
 		return up;
-	if (!down_is_empty)
-		down = give(r);
-	else if (!r->down.ended)
-		down = fetch(r);
+	down = down_is_empty ? fetch(r) : give(r);
 	return up == RC_OK && down == RC_BUSY ? RC_OK : down;
 }
 
@@ -252,7 +250,7 @@ relay_run(struct relay *r, unsigned stall_ms)
 	enum rc rc;
 
 	do {
-		done = r->down.ended && r->down.from == r->down.to;
+		done = r->down.ended; /* found when it was empty */
 		rc = done ? notify(r) : step(r);
 		if (rc == RC_OK && done)
 			return RC_OK;

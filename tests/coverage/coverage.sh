@@ -1,78 +1,65 @@
 #!/bin/sh
-# coverage.sh [PROGRAM...] - branch coverage of src/ by gcov: builds everything
-# with counters in $B/coverage, runs the unit tests and the shell tests that
-# start the programs (or the PROGRAMs named, as tests/unit/wire/line_test), and
-# lets report.py add up. Ends with 1 below the bar. Run as root, from the top of
-# the tree: without root whole functions are out of reach.
+# coverage.sh [TEST...] - branch coverage of src/ by gcov: builds everything with
+# counters in $B/coverage, runs the unit tests and the shell tests that start the
+# programs (or the TESTs named, as tests/unit/wire/line_test), and lets report.py
+# add up. Ends with 1 below the bar. Run as root, from the top of the tree:
+# without root whole functions are out of reach.
 set -u
 : "${B:?the build directory}"
 here=tests/coverage
 out=$B/coverage
 data=$out/data
-log=$out/log
-flags="-g -O0 --coverage"
-wraps=-Wl,--wrap=sandbox_session,--wrap=sandbox_files
-own=tests/unit/sys/sandbox_test # it tests what is wrapped
-rm -rf "$data" "$log"
-mkdir -p "$data" "$log"
-find "$out" -name '*.gcda' -exec rm -f {} +
+raw=$out/raw # what counters.c lays the counters over, a file a program
+rm -rf "$data" "$raw"
+mkdir -p "$data" "$raw"
+chmod 777 "$raw"
 
-gcc -std=c11 -D_GNU_SOURCE -DCOUNTERS="\"$out\"" -Isrc -g -c -o "$out/dump.o" \
-	$here/dump.c || exit 1
 if [ $# -eq 0 ]; then
 	for test in tests/unit/*/*_test.c; do
 		set -- "$@" "${test%.c}"
 	done
-	set -- "$@" tests/expect/options.sh
+	for test in options starts selftest tls launchers secrets proxy; do
+		set -- "$@" "tests/expect/$test.sh"
+	done
 fi
-build() {
-	${MAKE:-make} -s B="$out" CC=gcc CFLAGS="$flags" "$@"
-}
-targets=all
+units=
 for test; do
+	shift
 	case $test in
-	*.sh | "$own") ;;
-	*) targets="$targets $out/$test" ;;
-	esac
-done
-# shellcheck disable=SC2086 # a list
-build LDFLAGS="$out/dump.o $wraps" $targets && build "$out/$own" || exit 1
-
-# Users without any right write their counters, too: all files are there before.
-# Each program has its own, so that what one spoils is not lost to the others.
-counters() { # DIRECTORY TEST
-	find "$out/src" "$out/${2%.sh}.gcno" -name '*.gcno' 2>/dev/null |
-		while IFS= read -r notes; do
-			file=$1${notes%.gcno}.gcda
-			mkdir -p "${file%/*}"
-			: >"$file"
-		done
-	chmod -R a+rwX "$1$out"
-}
-counters "" ""
-export GCOV_ERROR_FILE="$out/errors"
-: >"$GCOV_ERROR_FILE"
-chmod 666 "$GCOV_ERROR_FILE"
-failed=0
-for test; do
-	name=$(echo "$test" | tr / -)
-	program=$test
-	[ -f "$test" ] || program=$out/$test
-	counters "$data/$name" "$test"
-	export GCOV_PREFIX="$data/$name"
-	B=$out tests/run "$program" >"$log/$name" || failed=1
-	sed -n 1p "$log/$name"
-	# What is skipped as root is not skipped as nobody.
-	case $test in
-	*.sh) ;;
+	*.sh) set -- "$@" "$test" ;;
 	*)
-		if grep -q 'SKIP' "$log/$name"; then
-			setpriv --reuid=65534 --regid=65534 --clear-groups "$program" \
-				>/dev/null 2>&1 || failed=1
-		fi
+		set -- "$@" "$out/$test"
+		units="$units $out/$test"
 		;;
 	esac
 done
-unset GCOV_PREFIX
-[ "$failed" -eq 0 ] || echo "coverage: some tests failed, see $log" >&2
+
+gcc -std=c11 -D_GNU_SOURCE -DCOUNTERS="\"$raw\"" -g -c -o "$out/counters.o" \
+	$here/counters.c || exit 1
+# shellcheck disable=SC2086 # a list
+${MAKE:-make} -s B="$out" CC=gcc CFLAGS="-g -O0 --coverage -fdata-sections" \
+	LDFLAGS="$out/counters.o -Wl,-T,$here/counters.ld -Wl,--wrap=__gcov_exit" \
+	all "$out/tests/expect/lib/refuse" $units || exit 1
+
+failed=0
+B=$out tests/run "$@" || failed=1
+# What is skipped as root is not skipped as nobody.
+for test; do
+	name=$(echo "${test#"$out"/}" | sed 's,^tests/,,; s,/,-,g')
+	case $name in expect-tls.sh | expect-launchers.sh) continue ;; esac
+	if grep -q SKIP "$out/tests/log/$name"; then
+		B=$out setpriv --reuid=65534 --regid=65534 --clear-groups "$test" \
+			>"$out/tests/log/$name.nobody" 2>&1 || {
+			echo "coverage: $test fails as nobody" >&2
+			failed=1
+		}
+	fi
+done
+# Each hands over its counters to a directory of its own: a test may have a
+# function in the place of one that gcov's library calls.
+for program in "$out/in.popd" "$out/in.popd-tls" $units; do
+	[ ! -x "$program" ] || COUNTERS_WANTED=1 \
+		GCOV_PREFIX=$data/$(echo "$program" | tr / -) "$program"
+done
+[ "$failed" -eq 0 ] || echo "coverage: some tests failed" >&2
 python3 $here/report.py "$out" $here/exceptions && [ "$failed" -eq 0 ]

@@ -13,10 +13,11 @@ like "$(cat "$tmp/out")" '^wrong  .*/absent/var/mail: there is no such directory
 is $? 64 "--root without --selftest"
 "$popd" --selftest surplus >"$tmp/out" 2>&1
 is $? 64 "--selftest with an argument"
+"$popd" --selftest >"$tmp/out" 2>&1
+case $? in 0 | 1 | 78) ;; *) false ;; esac
+ok $? "on this host: a status of its own" "$(cat "$tmp/out")"
+like "$(cat "$tmp/out")" '^[0-9]+ wrong, [0-9]+ to look at, [0-9]+ ok$' "on this host: a sum"
 if ! is_root; then
-	"$popd" --selftest >"$tmp/out" 2>&1
-	case $? in 0 | 1 | 78) ;; *) false ;; esac
-	ok $? "without root, on this host: a status of its own" "$(cat "$tmp/out")"
 	skip "hosts with one thing wrong" "needs root: they have files of many users"
 	finish
 fi
@@ -406,5 +407,140 @@ wrong '/.*/cert\.pem: the certificate has expired' 'renew it'
 host && cat "$tmp/cert" "$tmp/key" >"$h/etc/in.popd/cert.pem" &&
 	sed -i 's, --key [^ ]*,,' "$h/etc/inetd.conf"
 wrong '/.*/cert\.pem: mode 644: the key' 'chmod 600 '
+
+# What is odd about what is looked at.
+host && : >"$h/var/mail/annabella"
+warn '/.*/var/mail/annabella: there is no user' 'move it away'
+host && : >"$h/var/mail/.of-no-matter" && touch -d '1 day ago' "$h/var/mail/.of-no-matter"
+look
+status_is 0 "a hidden file in the spool is nothing"
+host && : >"$h/var/mail/$(printf 'x\177')"
+warn '/.*/var/mail/x\?: there is no user' 'move it away'
+host && rm -r "$h/var/mail" && : >"$h/var/mail"
+wrong '/.*/var/mail: there is no such directory' 'install -d '
+host && rm -r "$h/var/lib/in.popd" && : >"$h/var/lib/in.popd"
+wrong '/.*/lib/in\.popd: is no directory that root alone' 'chown root:root '
+host && rm -r "$h/var/lib/in.popd/anna" && : >"$h/var/lib/in.popd/anna"
+wrong '/.*/in\.popd/anna: is no directory that anna alone' 'chown -R anna '
+host
+look --state /var/mail/anna/state
+status_is 1 "a state directory below a file: status"
+like "$said" '^warn   .*/anna/state: cannot look: Not a directory$' "a state directory below a file"
+long=$(printf '%5000s' x | tr ' ' x)
+"$popd" --selftest --root "/$long" >"$tmp/out" 2>&1
+is $? 78 "a root that no path can have: status"
+
+# Whom it asks, and how they answer.
+dumb() { # PROGRAM COMMAND...
+	printf '#!/bin/sh\n%s\n' "$2" >"$tmp/bin/$1" && chmod 755 "$tmp/bin/$1"
+}
+host && mv "$tmp/bin/postconf" "$tmp/postconf"
+# shellcheck disable=SC2016 # for the inner shell
+dumb postconf 'kill -KILL $$'
+warn 'Postfix: postconf does not say' 'see that it takes'
+mv "$tmp/postconf" "$tmp/bin/postconf"
+no_postfix && mkdir -p "$h/etc/exim" && : >"$h/etc/exim/exim.conf"
+dumb exim 'exit 1'
+warn 'Exim: does not say how it locks' 'see that it takes'
+# its last line need not end, and a spool may have the older name, or our own
+for file in /var/spool/mail/x /var/post/x; do
+	dumb exim "printf 'own transport:\nfile = $file'"
+	mv "$h/var/mail" "$h/var/post"
+	look --spool /var/post
+	mv "$h/var/post" "$h/var/mail"
+	like "$said" '^ok     Exim, transport own: locks by dotlock and fcntl$' "Exim, $file"
+done
+no_postfix && cp /bin/true "$h/usr/bin/procmail"
+asked procmail 'procmail v3'
+warn 'procmail: does not say how it locks' 'see that it takes'
+rm "$SAYS.procmail"
+warn 'procmail: does not say how it locks' 'see that it takes'
+no_postfix && mkdir "$h/etc/mail" && echo Dx >"$h/etc/mail/sendmail.cf"
+warn 'Sendmail: delivers neither' 'see that it takes'
+host && mkdir "$h/etc/dovecot" && : >"$h/etc/dovecot/dovecot.conf"
+dumb doveconf 'exit 1'
+warn 'Dovecot: doveconf does not say' 'see that it takes'
+# shellcheck disable=SC2016
+dumb doveconf 'case $4 in mail_location) echo mbox:x ;; *) exit 1 ;; esac'
+look
+status_is 0 "Dovecot, which does not say how it locks its spool: status"
+
+# More of what starts it.
+entry 'pop3 stream tcp nowait root in.popd in.popd'
+look
+status_is 0 "a program that inetd finds by itself"
+entry 'pop3 stream tcp nowait root /usr/sbin/tcpd'
+warn '/.*/inetd\.conf: pop3 is served by /usr/sbin/tcpd' 'turn it off'
+entry 'pop3 stream tcp wait root /usr/sbin/other other' 'ftp stream tcp wait root /usr/sbin/ftpd ftpd'
+wrong '/.*/inetd\.conf: pop3: "wait"' 'nowait'
+entry "pop3 stream tcp nowait root /usr/sbin/in.popd in.popd $(printf '%100s' '' | sed 's/ / x/g')"
+look
+status_is 0 "an entry of many words"
+entry 'pop3 stream tcp nowait root /usr/sbin/in.popd in.popd' && chmod 644 "$h/usr/sbin/in.popd"
+wrong '/.*/inetd\.conf: starts /usr/sbin/in\.popd, which is no program' 'make install'
+entry 'pop3 stream tcp nowait root /usr/sbin/in.popd in.popd' && rm "$h/usr/sbin/in.popd" &&
+	mkdir "$h/usr/sbin/in.popd"
+wrong '/.*/inetd\.conf: starts /usr/sbin/in\.popd, which is no program' 'make install'
+for args in '--cert /etc/in.popd/cert.pem' '--cert /etc/in.popd/cert.pem --' '-- -c' '-k'; do
+	entry "pop3s stream tcp nowait root /usr/sbin/in.popd-tls in.popd-tls $args"
+	wrong '/.*/inetd\.conf: in\.popd-tls is given no certificate' 'in\.popd-tls --cert FILE'
+done
+xinetd && sed -i '1i}\n\n# }' "$h/etc/xinetd.d/pop3"
+look
+status_is 0 "xinetd: what is outside of a service is nothing"
+systemd && sed -i 's/Accept=yes/Accept=true/' "$h/etc/systemd/system/in.popd.socket"
+look
+status_is 0 "systemd: Accept=true"
+systemd && rm "$h/etc/systemd/system/in.popd@.service"
+look
+status_is 0 "systemd: a socket without a service is none of ours"
+systemd && printf 'ListenStream=%s\n' 1 2 3 4 5 6 >>"$h/etc/systemd/system/in.popd.socket"
+look
+status_is 0 "systemd: many ports"
+host && chgrp 0 "$h/etc/in.popd/key.pem" && chmod 640 "$h/etc/in.popd/key.pem"
+look
+status_is 0 "a key that root's group may read"
+
+# Where something cannot be looked at, it says so, and goes on.
+looks() { # PATTERN COMMAND...
+	looks_for=$1
+	shift
+	said=$("$@" --selftest --root "$h" 2>&1)
+	like "$said" "$looks_for" "${1##*/} ${2##*/}: $looks_for"
+	like "$said" '^[0-9]+ wrong, [0-9]+ to look at, [0-9]+ ok$' "${1##*/} ${2##*/}: to its end"
+}
+host && chmod 2770 "$h/var/mail" && chmod 755 "$h" "$h/var" "$h/var/lib"
+if setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$popd" -a -r "$h/etc/passwd"; then
+	for dir in var/mail var/lib/in.popd; do
+		looks "^warn   .*/$dir: cannot look: Permission denied; run this as root\$" \
+			setpriv --reuid=65534 --regid=65534 --clear-groups "$popd"
+	done
+else
+	skip "without root" "nobody may not run $popd"
+fi
+host
+looks '^warn   .*/cert\.pem: cannot look: there is no openssl' env PATH=/nonexistent "$popd"
+looks '^warn   Postfix: postconf does not say' env PATH=/nonexistent "$popd"
+said=$("$popd" --selftest --root "$h$(printf '%1200s' '' | sed 's, ,/.,g')" 2>&1)
+like "$said" '^warn   Postfix: postconf does not say' "a path that no program can be asked of"
+refuse=$B/tests/expect/lib/refuse
+if [ -x "$refuse" ]; then
+	looks '^wrong  kernel: no seccomp, so no session' "$refuse" has_filter "$popd"
+	looks '^warn   kernel: no Landlock' "$refuse" has_landlock "$popd"
+	looks '^warn   Postfix: postconf does not say' "$refuse" pipe2 "$popd"
+	looks '^warn   Postfix: postconf does not say' "$refuse" waitpid "$popd"
+	looks '^ok     .*/var/mail: 2 maildrops$' "$refuse" statfs "$popd"
+	# AT_SYMLINK_NOFOLLOW: files that are gone again
+	looks '^ok     .*/var/mail: 0 maildrops$' "$refuse" fstat,3=256 "$popd"
+	looks '^warn   .*/lib/in\.popd: cannot look: Permission denied$' "$refuse" fstat,3=256 "$popd"
+	case $(uname -m) in
+	x86_64) # opendir(3)'s flags
+		looks '^warn   .*/var/mail: cannot look: Permission denied$' \
+			"$refuse" open,2=591872 "$popd"
+		;;
+	esac
+else
+	skip "calls that the kernel refuses" "no $refuse: make check builds it"
+fi
 
 finish

@@ -228,3 +228,12 @@ for rest in '\040\000\000\000' '\041\000\000\000' "\\041\\021\\000\\014$v4" \
 	# shellcheck disable=SC2059
 	printf "$signature$rest" | seed proxy
 done
+
+# relay: a handshake, and then a few turns of each.
+for turns in '\001\144' '\001\377' '\310\001\020' '\001\010\374' '\310\310\310' \
+	'\001\310\360\001\144'; do
+	for end in '' '\360\360\001' '\001\020\360\310\001\001' '\375\372\003\003'; do
+		# shellcheck disable=SC2059
+		printf "\\001$turns$turns$turns$turns$end" | seed relay
+	done
+done

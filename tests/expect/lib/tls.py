@@ -324,6 +324,7 @@ if ROOT:
         say(all(int(s[c][0], 16) == 0 for c in
                 ("CapEff", "CapPrm", "CapInh", "CapAmb")) and
             s["NoNewPrivs"] == ["1"], name + ": no capabilities", s)
+        say(s["Seccomp"] == ["2"], name + ": it is filtered", s["Seccomp"])
         root = os.readlink("/proc/%d/root" % tls)
         say(root == "/var/lib/in.popd/.empty" and
             os.listdir("/proc/%d/root" % tls) == [],

@@ -417,6 +417,57 @@ clients_that_take_nothing(void **state)
 	}
 }
 
+/* The same where the reply to one command, pipelined behind others, is what
+ * fills the buffer. */
+static void
+the_reply_that_nobody_takes(void **state)
+{
+	static const struct {
+		const char *before, *filler, *last;
+	} all[] = {{"", "AUTH\r\n", "AUTH\r\n"},
+	    {"", "AUTH\r\n", "AUTH PLAIN\r\nAGEAYg==\r\n"},
+	    {"USER a\r\nPASS b\r\nDELE 1\r\nRSET\r\n", "NOOP\r\n", "QUIT\r\n"}};
+	static char text[200000];
+	struct session_config c = any;
+	unsigned strangers = 0;
+
+	(void)state;
+	c.dialect = &pop3_dialect;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		size_t one, two, n;
+
+		n = (size_t)sprintf(text, "%s%s", all[i].before, all[i].filler);
+		one = strlen(serve(&c, text, MAIL));
+		close(b.box);
+		sprintf(text + n, "%s", all[i].filler);
+		two = strlen(serve(&c, text, MAIL)) - one; /* of one more */
+		close(b.box);
+		one -= two + strlen("+OK POP3 test.example in.popd ready\r\n");
+		for (size_t room = 1; room < 2 * two; room++) {
+			size_t k = (REPLY_BUFFER_OCTETS - one - room) / two;
+
+			n = (size_t)sprintf(text, "%s", all[i].before);
+			for (; k > 0; k--)
+				n += (size_t)sprintf(
+				    text + n, "%s", all[i].filler);
+			/* what is left of it, by words that cost nothing */
+			k = (REPLY_BUFFER_OCTETS - one - room) % two;
+			if (k % strlen("+OK send PASS\r\n") != 0)
+				continue;
+			for (k /= strlen("+OK send PASS\r\n"); k > 0; k--)
+				n += (size_t)sprintf(text + n, "USER a\r\n");
+			n += (size_t)sprintf(text + n, "%s", all[i].last);
+			serve_n(&c, text, n, MAIL, 1);
+			assert_true(s.out.broken);
+			assert_int_equal(b.updated, 0);
+			assert_true(box_is(MAIL));
+			strangers += i == 1 && !s.logged_in;
+		}
+	}
+	/* who does not take the challenge is not asked for more */
+	assert_true(strangers > 0);
+}
+
 /* The client is gone in the middle of a message. */
 static void
 clients_that_take_half_a_message(void **state)
@@ -608,6 +659,92 @@ out_of_time(void **state)
 	close(b.box);
 }
 
+/* A client of a proxy's of whom the broker does not hear, or of whom nobody can
+ * say whether it may do without TLS, is not greeted. */
+static void
+nobody_hears_of_the_client(void **state)
+{
+	/* version 2, TCP over IPv4, and TLS */
+	static const char header[] =
+	    "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x14\xc6\x33\x64\7\xc0\0\2\1"
+	    "\x30\x39\0\x6e\x20\0\5\1\0\0\0\0";
+	struct session_config c = any;
+	const char *said;
+
+	(void)state;
+	c.proxied = 1;
+	c.peer = "192.0.2.1";
+	b.why = RC_EOF;
+	for (unsigned fail = 0; fail <= 2; fail++) {
+		b.fail = fail;
+		said = serve_n(&c, header, sizeof(header) - 1, MAIL, 0);
+		assert_int_equal(b.calls, fail == 0 ? 2 : fail);
+		assert_int_equal(said[0] != '\0', fail == 0);
+		close(b.box);
+	}
+	b.fail = 0;
+	c.tls = 1; /* which it knows by itself */
+	said = serve_n(&c, header, sizeof(header) - 1, MAIL, 0);
+	assert_int_equal(b.calls, 1);
+	assert_true(said[0] != '\0');
+	close(b.box);
+	c.plaintext = "perhaps";
+	said = serve_n(&c, header, sizeof(header) - 1, MAIL, 0);
+	assert_int_equal(b.calls, 0);
+	assert_string_equal(said, "");
+	close(b.box);
+	for (b.fail = 0; b.fail <= 1; b.fail++) {
+		said = serve(&c, "CAPA\r\n", MAIL); /* no header */
+		assert_int_equal(b.calls, 1);
+		assert_string_equal(said, "");
+		close(b.box);
+	}
+	b.fail = 0;
+}
+
+/* The broker is gone before it has heard of the dialect, or that a password is
+ * refused without TLS: nothing is asked of it any more, and no password. */
+static void
+questions_before_the_password(void **state)
+{
+	static const char *const all[] = {"USER a\r\nPASS b\r\nNOOP\r\n",
+	    "APOP a 0123456789abcdef0123456789abcdef\r\nNOOP\r\n",
+	    "USER a\r\n"};
+	struct session_config c = any;
+	const char *said;
+
+	(void)state;
+	c.stamp = "<1@test.example>";
+	b.why = RC_EOF;
+	b.fail = 1;
+	for (size_t i = 0; i < 3; i++) {
+		c.needs_tls = i == 2;
+		said = serve(&c, all[i], MAIL);
+		assert_null(strstr(said, "maildrop"));
+		assert_null(strstr(said, "before a login")); /* to NOOP */
+		assert_int_equal(b.calls, 1);
+		assert_int_equal(s.logged_in, 0);
+		close(b.box);
+	}
+	b.fail = 0;
+}
+
+/* A client that leaves in the middle of its authentication. */
+static void
+gone_between_challenge_and_response(void **state)
+{
+	struct session_config c = any;
+	const char *said;
+
+	(void)state;
+	c.dialect = &pop3_dialect;
+	said = serve(&c, "AUTH PLAIN\r\n", MAIL);
+	assert_non_null(strstr(said, "\r\n+ \r\n"));
+	assert_string_equal(s.why, "eof");
+	assert_int_equal(b.calls, 0);
+	close(b.box);
+}
+
 int
 main(void)
 {
@@ -616,6 +753,7 @@ main(void)
 	    cmocka_unit_test(mailboxes_that_are_none),
 	    cmocka_unit_test(reads_that_fail),
 	    cmocka_unit_test(clients_that_take_nothing),
+	    cmocka_unit_test(the_reply_that_nobody_takes),
 	    cmocka_unit_test(clients_that_take_half_a_message),
 	    cmocka_unit_test(stls_comes_to_nothing),
 	    cmocka_unit_test(the_answer_to_stls_is_lost),
@@ -623,6 +761,9 @@ main(void)
 	    cmocka_unit_test(a_name_beyond_any_line),
 	    cmocka_unit_test(neither_the_new_one_nor_the_old),
 	    cmocka_unit_test(out_of_time),
+	    cmocka_unit_test(nobody_hears_of_the_client),
+	    cmocka_unit_test(questions_before_the_password),
+	    cmocka_unit_test(gone_between_challenge_and_response),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

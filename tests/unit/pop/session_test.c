@@ -350,7 +350,8 @@ the_dialogue_masks_secrets(void **state)
 	talk_start(&t);
 	say(&t, "USER a\001b\r\nPASS pw-one\r\nuser anna\r\n"
 		"pass geheim\r\nPASS\tpw-two\r\nPASSpw-three\r\n"
-		"helo anna pw-four\r\n \tPASS pw-five\r\nQUIT\r\n");
+		"helo anna pw-four\r\n \tPASS pw-five\r\n"
+		"APOP anna pw-six\r\nQUIT\r\n");
 	(void)hear_all(&t, &n);
 	talk_end(&t);
 	log = talk_file(t.log);
@@ -358,6 +359,7 @@ the_dialogue_masks_secrets(void **state)
 	assert_non_null(strstr(log, "C: USER a\\x01b\n"));
 	assert_non_null(strstr(log, "C: PASS ****\n"));
 	assert_non_null(strstr(log, "C: helo ****\n"));
+	assert_non_null(strstr(log, "C: APOP ****\n"));
 	assert_non_null(strstr(log, "C:  \\x09PASS ****\n"));
 	assert_non_null(strstr(log, "C: QUIT\n"));
 	assert_null(strstr(log, "geheim"));

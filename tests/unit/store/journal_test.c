@@ -1113,11 +1113,14 @@ meddle(const struct files *f, off_t at, const char *octets, size_t n)
 static void
 list_that_changes(void **state)
 {
-	/* the first run of 3000 octets is 10 long now, or 0, or endless */
+	/* the first run of 3000 octets is 10 long now, or 0, or endless; or the
+	 * last one is 200 long, and there is nothing behind it */
 	static const struct {
+		off_t at;
 		const char *octets;
 		size_t n;
-	} lists[] = {{"\x8a\0", 2}, {"\0", 1}, {"\x80\x80\x80\x80", 4}};
+	} lists[] = {{1, "\x8a\0", 2}, {1, "\0", 1}, {1, "\x80\x80\x80\x80", 4},
+	    {5, "\xc8\1", 2}};
 	const struct spool *s = *state;
 	char *data = fill(9000);
 
@@ -1130,7 +1133,8 @@ list_that_changes(void **state)
 		job_add(&job, 20, 3000);
 		job_add(&job, 4000, 5000);
 		f = files_of(s, &job);
-		meddle(&f, STATE_LIST + 1, lists[i].octets, lists[i].n);
+		meddle(
+		    &f, STATE_LIST + lists[i].at, lists[i].octets, lists[i].n);
 		rc = attempt(&job, f.state_fd, f.fd);
 		assert_true(rc == RC_CORRUPT || rc == RC_UNFINISHED);
 		assert_null(io.meddle);

@@ -340,7 +340,10 @@ no_room(void **state)
 		fd = spool_open(s->state, O_RDONLY);
 		assert_int_equal(list(fd, 0, size, e, 100, &o), RC_IO);
 		assert_int_equal(errno, EBADF);
+		/* nor can a long one be cut off there */
+		assert_int_equal(list(fd, 0, size, e, 10000, &o), RC_IO);
 		close(fd);
+		spool_holds(s->state, was, STATE_BODY);
 	}
 	free(e);
 	free(was);

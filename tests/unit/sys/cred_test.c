@@ -296,11 +296,21 @@ real_root(void)
 }
 
 static void
+effective_other(void)
+{
+	struct account who = account_of(UID, GID);
+
+	CHECK(setresuid(UID, OTHER, UID) == 0);
+	CHECK(cred_become(&who, CRED_NO_GROUP) == RC_DENIED);
+}
+
+static void
 root_in_reserve_is_denied(void **state)
 {
 	(void)state;
 	as_root(saved_root);
 	as_root(real_root);
+	as_root(effective_other);
 }
 
 /* entries - how many names are in the directory path, "." and ".." apart. */

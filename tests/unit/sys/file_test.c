@@ -608,6 +608,23 @@ a_directory_that_was_left_unfinished_is_finished(void **state)
 	}
 }
 
+/* But what another has left so is none of ours to finish. */
+static void
+anothers_unfinished_directory_stays(void **state)
+{
+	int fd = -7;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(mkdirat(dir, "d", 0400), 0);
+	assert_int_equal(fchownat(dir, "d", STRANGER, STRANGER, 0), 0);
+	assert_int_equal(
+	    file_make_dir(dir, "d", 0700, STRANGER, STRANGER, &fd), RC_OK);
+	close(fd);
+	assert_int_equal(stat_of("d").st_mode, S_IFDIR | 0400);
+}
+
 static void
 parents_are_made(void **state)
 {
@@ -711,6 +728,7 @@ main(void)
 	    CASE(what_is_no_directory_is_denied),
 	    CASE(a_directory_below_nothing_is_absent),
 	    CASE(a_directory_that_was_left_unfinished_is_finished),
+	    CASE(anothers_unfinished_directory_stays),
 	    CASE(parents_are_made),
 	    CASE(relative_parents_are_made),
 	    CASE(parents_that_cannot_be_made_are_left),

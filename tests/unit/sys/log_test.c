@@ -139,8 +139,11 @@ sendto(int fd, const void *text, size_t n, int flags, __CONST_SOCKADDR_ARG to,
 
 	datagram.count++;
 	datagram.flags = flags;
-	assert_true(len == sizeof(*un) && un->sun_family == AF_UNIX);
-	memcpy(datagram.path, un->sun_path, sizeof(datagram.path));
+	datagram.path[0] = '\0';
+	if (un != NULL) {
+		assert_true(len == sizeof(*un) && un->sun_family == AF_UNIX);
+		memcpy(datagram.path, un->sun_path, sizeof(datagram.path));
+	}
 	assert_true(n < sizeof(datagram.text));
 	memcpy(datagram.text, text, n);
 	datagram.text[n] = '\0';
@@ -285,6 +288,55 @@ a_log_daemon_hears_it(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* heard_by_another - log_open_as, once without a daemon and once with one whose
+ * name then goes, as after a chroot: 0 when what should be heard was. */
+static int
+heard_by_another(void)
+{
+	char got[2 * LOG_LINE_OCTETS], want[100];
+	ssize_t n;
+	int fd = own_dev();
+
+	if (fd < 0)
+		return 77;
+	close(fd);
+	datagram.path[0] = '\0';
+	log_open_as("another", 0); /* nobody listens any more */
+	log_event(LOG_INFO, "event=lost");
+	unlink("/dev/log");
+	fd = own_dev();
+	log_open_as("another", 0);
+	unlink("/dev/log");
+	log_event(LOG_INFO, "event=login");
+	n = recv(fd, got, sizeof(got) - 1, 0);
+	if (n < 0)
+		return 1;
+	got[n] = '\0';
+	snprintf(want, sizeof(want), "<22>another[%ld]: event=login",
+	    (long)getpid());
+	return strcmp(got, want) != 0 ? 2 : datagram.path[0] != '\0' ? 3 : 0;
+}
+
+static void
+another_program_has_its_own_name(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(heard_by_another());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip(); /* not allowed here */
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void
 every_octet_is_quoted_right(void **state)
 {
@@ -388,6 +440,7 @@ main(void)
 	    cmocka_unit_test(a_line_is_a_datagram),
 	    cmocka_unit_test(datagrams_that_are_long_or_fail),
 	    cmocka_unit_test(a_log_daemon_hears_it),
+	    cmocka_unit_test(another_program_has_its_own_name),
 	    cmocka_unit_test(every_octet_is_quoted_right),
 	    cmocka_unit_test(a_line_cannot_be_forged),
 	    cmocka_unit_test(a_quoted_text_is_cut_at_any_size),

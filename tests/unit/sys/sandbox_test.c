@@ -1,6 +1,6 @@
-/* sandbox_test - every system call there is, from inside: what the session may
- * not do kills it, and it may do no more than 25 things. And what the broker
- * can still open once it is shut in. */
+/* sandbox_test - every system call there is, from inside: what the session, the
+ * judge or in.popd-tls may not do kills it, and it may do no more than 25
+ * things. And what the broker can still open once it is shut in. */
 /* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
@@ -33,10 +33,12 @@ enum { CALLS_END = 600, CALLS_MAX = 25 };
 #define SANITIZED
 #endif
 
+typedef enum rc sandbox(void);
+
 /* within - what becomes of a process that makes one call in the sandbox: its
  * exit status, or minus the signal that ended it. */
 static int
-within(long number, long a, long b, long c, long d)
+within(sandbox *shut_in, long number, long a, long b, long c, long d, long e)
 {
 	int status;
 	pid_t pid = fork();
@@ -44,9 +46,9 @@ within(long number, long a, long b, long c, long d)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		alarm(5);
-		if (sandbox_begin() != RC_OK || sandbox_session() != RC_OK)
+		if (sandbox_begin() != RC_OK || shut_in() != RC_OK)
 			_exit(99);
-		syscall(number, a, b, c, d, 0, 0);
+		syscall(number, a, b, c, d, e, 0);
 		syscall(SYS_exit_group, 7);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -59,32 +61,36 @@ is_filtered(void)
 #ifdef SANITIZED
 	return 0;
 #else
-	return within(SYS_getuid, 0, 0, 0, 0) == -SIGSYS;
+	return within(sandbox_session, SYS_getuid, 0, 0, 0, 0, 0) == -SIGSYS;
 #endif
 }
 
-/* Descriptors that are none, so that what is allowed does no harm. */
-static void
-every_call(void **state)
+/* What neither may do, by the names that this kind of machine has. */
+static const long never[] = {SYS_openat, SYS_openat2, SYS_socket, SYS_connect,
+    SYS_bind, SYS_execve, SYS_execveat, SYS_clone, SYS_clone3, SYS_ptrace,
+    SYS_kill, SYS_tgkill, SYS_unlinkat, SYS_renameat2, SYS_linkat,
+    SYS_symlinkat, SYS_fchmod, SYS_fchmodat, SYS_fchown, SYS_fchownat,
+    SYS_mprotect, SYS_pkey_mprotect, SYS_memfd_create, SYS_io_uring_setup,
+    SYS_bpf, SYS_perf_event_open, SYS_setuid, SYS_setresuid, SYS_setns,
+    SYS_unshare, SYS_mount, SYS_chroot, SYS_ioctl, SYS_dup, SYS_dup3, SYS_prctl,
+    SYS_seccomp, SYS_process_vm_readv, SYS_process_vm_writev, SYS_splice,
+    SYS_sendfile, SYS_shmget, SYS_userfaultfd, SYS_keyctl,
+#ifdef SYS_open
+    SYS_open, SYS_creat, SYS_fork, SYS_vfork, SYS_unlink, SYS_rename, SYS_link,
+    SYS_symlink, SYS_chmod, SYS_chown, SYS_dup2,
+#endif
+    -1};
+
+/* allowed_by - how many calls do not kill; each is tried with descriptors that
+ * are none, so that what is allowed does no harm. What counts with some
+ * arguments alone, or goes nowhere from here, has to be among them. */
+static unsigned
+allowed_by(sandbox *shut_in, const long *some)
 {
-	static const long never[] = {SYS_open, SYS_openat, SYS_openat2,
-	    SYS_creat, SYS_socket, SYS_connect, SYS_bind, SYS_execve,
-	    SYS_execveat, SYS_fork, SYS_vfork, SYS_clone, SYS_clone3,
-	    SYS_ptrace, SYS_kill, SYS_tgkill, SYS_unlink, SYS_unlinkat,
-	    SYS_rename, SYS_renameat2, SYS_link, SYS_linkat, SYS_symlink,
-	    SYS_chmod, SYS_fchmod, SYS_chown, SYS_fchown, SYS_mprotect,
-	    SYS_pkey_mprotect, SYS_memfd_create, SYS_io_uring_setup, SYS_bpf,
-	    SYS_perf_event_open, SYS_setuid, SYS_setresuid, SYS_setns,
-	    SYS_unshare, SYS_mount, SYS_chroot, SYS_ioctl, SYS_fcntl, SYS_dup,
-	    SYS_dup2, SYS_dup3, SYS_prctl, SYS_seccomp, SYS_process_vm_readv,
-	    SYS_process_vm_writev, SYS_splice, SYS_sendfile, SYS_shmget,
-	    SYS_userfaultfd, SYS_keyctl};
 	unsigned allowed = 0;
 
-	(void)state;
-	if (!is_filtered())
-		skip();
 	for (long n = 0; n < CALLS_END; n++) {
+		const long *at;
 		int became;
 
 		/* the end, and what would wait for ever */
@@ -93,19 +99,52 @@ every_call(void **state)
 			allowed++;
 			continue;
 		}
-		became = within(n, -1, 0, 0, n == SYS_mmap ? MAP_PRIVATE : 0);
-		if (n == SYS_newfstatat)
-			continue; /* below */
+		for (at = some; *at >= 0 && *at != n; at++)
+			;
+		if (*at == n) {
+			allowed++; /* see below */
+			continue;
+		}
+		became = within(
+		    shut_in, n, -1, 0, 0, n == SYS_mmap ? MAP_PRIVATE : 0, 0);
 		if (became == -SIGSYS)
 			continue;
-		assert_int_equal(became, 7);
+		if (became != 7)
+			fail_msg("system call %ld: %d", n, became);
 		allowed++;
-		for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
-			assert_int_not_equal(n, never[i]);
+		for (at = never; *at >= 0; at++)
+			assert_int_not_equal(n, *at);
 	}
-	allowed++; /* newfstatat */
 	print_message("# %u system calls are allowed\n", allowed);
-	assert_in_range(allowed, 10, CALLS_MAX);
+	return allowed;
+}
+
+static void
+every_call(void **state)
+{
+	static const long some[] = {SYS_newfstatat, -1};
+
+	(void)state;
+	if (!is_filtered())
+		skip();
+	assert_in_range(allowed_by(sandbox_session, some), 10, CALLS_MAX);
+}
+
+/* memory_without_code - what both allow of mmap. */
+static void
+memory_without_code(sandbox *shut_in)
+{
+	assert_int_equal(
+	    within(shut_in, SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, 0, 0),
+	    7);
+	assert_int_equal(
+	    within(shut_in, SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, 0, 0),
+	    -SIGSYS);
+#ifdef __x86_64__
+	/* the x32 names of allowed calls */
+	assert_int_equal(
+	    within(shut_in, 0x40000000 | SYS_read, -1, 0, 0, 0, 0), -SIGSYS);
+#endif
 }
 
 static void
@@ -115,19 +154,83 @@ arguments(void **state)
 	if (!is_filtered())
 		skip();
 	/* fstat(2) by its new name, and no path */
+	assert_int_equal(within(sandbox_session, SYS_newfstatat, -1, (long)"",
+			     0, AT_EMPTY_PATH, 0),
+	    7);
+	assert_int_equal(within(sandbox_session, SYS_newfstatat, AT_FDCWD,
+			     (long)"/", 0, 0, 0),
+	    -SIGSYS);
+	memory_without_code(sandbox_session);
+}
+
+static void
+every_call_of_the_judge(void **state)
+{
+	static const long some[] = {SYS_rt_sigreturn, -1};
+	const long high = (long)((unsigned long)1 << 32);
+
+	(void)state;
+	if (!is_filtered())
+		skip();
+	assert_in_range(allowed_by(sandbox_judge, some), 10, CALLS_MAX);
+	/* He writes no file, and to no address. */
 	assert_int_equal(
-	    within(SYS_newfstatat, -1, (long)"", 0, AT_EMPTY_PATH), 7);
+	    within(sandbox_judge, SYS_pwrite64, -1, 0, 0, 0, 0), -SIGSYS);
 	assert_int_equal(
-	    within(SYS_newfstatat, AT_FDCWD, (long)"/", 0, 0), -SIGSYS);
-	/* memory, but no code */
+	    within(sandbox_judge, SYS_ftruncate, -1, 0, 0, 0, 0), -SIGSYS);
+	assert_int_equal(within(sandbox_judge, SYS_sendto, -1, 0, 0, 0, 0), 7);
 	assert_int_equal(
-	    within(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, 0), 7);
+	    within(sandbox_judge, SYS_sendto, -1, 0, 0, 0, 1), -SIGSYS);
 	assert_int_equal(
-	    within(SYS_mmap, 0, 4096, PROT_READ | PROT_EXEC, 0), -SIGSYS);
-#ifdef __x86_64__
-	/* the x32 names of allowed calls */
-	assert_int_equal(within(0x40000000 | SYS_read, -1, 0, 0, 0), -SIGSYS);
-#endif
+	    within(sandbox_judge, SYS_sendto, -1, 0, 0, 0, high), -SIGSYS);
+	memory_without_code(sandbox_judge);
+}
+
+static void
+every_call_of_the_relay(void **state)
+{
+	static const long some[] = {SYS_fcntl, -1};
+
+	(void)state;
+	if (!is_filtered())
+		skip();
+	assert_in_range(allowed_by(sandbox_relay, some), 10, CALLS_MAX);
+	/* It has no files, and takes no descriptors. */
+	assert_int_equal(
+	    within(sandbox_relay, SYS_pread64, -1, 0, 0, 0, 0), -SIGSYS);
+	assert_int_equal(
+	    within(sandbox_relay, SYS_pwrite64, -1, 0, 0, 0, 0), -SIGSYS);
+	assert_int_equal(
+	    within(sandbox_relay, SYS_recvmsg, -1, 0, 0, 0, 0), -SIGSYS);
+	assert_int_equal(
+	    within(sandbox_relay, SYS_sendmsg, -1, 0, 0, 0, 0), -SIGSYS);
+}
+
+static void
+arguments_of_the_relay(void **state)
+{
+	static const int flags[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_SETOWN,
+	    F_SETSIG, F_SETLK, F_SETPIPE_SZ, F_SETLEASE};
+	const long low = 1, high = (long)((unsigned long)1 << 32);
+
+	(void)state;
+	if (!is_filtered())
+		skip();
+	assert_int_equal(
+	    within(sandbox_relay, SYS_fcntl, -1, F_GETFL, 0, 0, 0), 7);
+	assert_int_equal(
+	    within(sandbox_relay, SYS_fcntl, -1, F_SETFL, 0, 0, 0), 7);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		assert_int_equal(
+		    within(sandbox_relay, SYS_fcntl, 0, flags[i], 0, 0, 0),
+		    -SIGSYS);
+	/* To no address: the whole of the pointer counts. */
+	assert_int_equal(within(sandbox_relay, SYS_sendto, -1, 0, 0, 0, 0), 7);
+	assert_int_equal(
+	    within(sandbox_relay, SYS_sendto, -1, 0, 0, 0, low), -SIGSYS);
+	assert_int_equal(
+	    within(sandbox_relay, SYS_sendto, -1, 0, 0, 0, high), -SIGSYS);
+	memory_without_code(sandbox_relay);
 }
 
 static void
@@ -308,6 +411,9 @@ main(void)
 	    cmocka_unit_test(what_the_kernel_has),
 	    cmocka_unit_test(every_call),
 	    cmocka_unit_test(arguments),
+	    cmocka_unit_test(every_call_of_the_judge),
+	    cmocka_unit_test(every_call_of_the_relay),
+	    cmocka_unit_test(arguments_of_the_relay),
 	    cmocka_unit_test(limits_and_dumps),
 	    cmocka_unit_test_setup_teardown(only_below, make_top, remove_top),
 	};

@@ -1,12 +1,14 @@
-/* relay - in a child; the test is the client, with OpenSSL, and the program
- * behind the relay. */
+/* relay - in a child, shut in as in.popd-tls is; the test is the client, with
+ * OpenSSL, and the program behind the relay. */
 #include "cert.h"
 #include "sys/io.h"
+#include "sys/sandbox.h"
 #include "tls/context.h"
 #include "tls/relay.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <signal.h>
@@ -41,6 +43,7 @@ serve(int in, int out, int data)
 	alarm(60);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (context_load(cert_file, key_file, &ctx) != RC_OK ||
+	    sandbox_begin() != RC_OK || sandbox_relay() != RC_OK ||
 	    relay_init(&r, ctx, in, out, data) != RC_OK)
 		return 99;
 	rc = relay_handshake(&r, LIMIT_MS);
@@ -600,6 +603,44 @@ the_clients_end_is_waited_for_but_not_long(void **state)
 	assert_true(io_now_ms() - t < LINGER_MS - 50);
 }
 
+/* What the library does in long sessions only, or with larger certificates: new
+ * random numbers, more memory and less again; and its end. */
+static void
+what_comes_late_is_allowed(void **state)
+{
+	struct ssl_ctx_st *ctx;
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		EVP_RAND_CTX *const all[] = {RAND_get0_primary(NULL),
+		    RAND_get0_public(NULL), RAND_get0_private(NULL)};
+		char *small[300], *large;
+
+		if (context_load(cert_file, key_file, &ctx) != RC_OK ||
+		    sandbox_begin() != RC_OK || sandbox_relay() != RC_OK)
+			_exit(99);
+		for (size_t i = 0; i < 3; i++) {
+			if (EVP_RAND_reseed(all[i], 1, NULL, 0, NULL, 0) != 1)
+				_exit(1);
+		}
+		large = malloc(1 << 20);
+		large = realloc(large, 8 << 20);
+		if (large == NULL)
+			_exit(2);
+		for (size_t i = 0; i < 300; i++)
+			small[i] = malloc(4000);
+		for (size_t i = 0; i < 300; i++)
+			free(small[i]);
+		free(large);
+		context_free(ctx);
+		exit(7);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 7 << 8);
+}
+
 /* The client on two descriptors, pipes. */
 static void
 two_descriptors_do_as_well(void **state)
@@ -666,6 +707,7 @@ main(void)
 	    cmocka_unit_test(a_slow_client_gets_all),
 	    cmocka_unit_test(the_clients_end_is_waited_for_but_not_long),
 	    cmocka_unit_test(two_descriptors_do_as_well),
+	    cmocka_unit_test(what_comes_late_is_allowed),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
