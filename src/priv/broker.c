@@ -449,9 +449,8 @@ static const struct broker_row rows[] = {
 };
 /* clang-format on */
 
-/* serve - one request. RC_OK: go on. */
-static enum rc
-serve(struct broker *b)
+enum rc
+desk_answer(struct broker *b)
 {
 	unsigned char room[MSG_BODY_OCTETS];
 	int fds[MSG_FDS];
@@ -526,7 +525,7 @@ desk_serve(struct broker *b)
 			lock_touch(&b->now.lock);
 		if (n <= 0)
 			continue;
-		rc = serve(b);
+		rc = desk_answer(b);
 		if (rc != RC_OK || (stranger && b->phase != PHASE_STRANGER))
 			return rc;
 	}

@@ -55,6 +55,10 @@ void desk_catch_signals(struct broker *b);
 /* desk_stopped - whether one of them has asked the program to end. */
 unsigned desk_stopped(void);
 
+/* desk_answer - waits for one request and answers it. RC_OK: go on; otherwise
+ * as desk_serve. */
+enum rc desk_answer(struct broker *b) MUST_CHECK;
+
 /* desk_serve - answers requests until the session is gone (RC_EOF), has broken
  * the protocol (RC_BUG), or the program shall stop (RC_EOF); or, before a
  * login, until there is one (RC_OK). RC_IO. */

@@ -237,3 +237,24 @@ for turns in '\001\144' '\001\377' '\310\001\020' '\001\010\374' '\310\310\310' 
 		printf "\\001$turns$turns$turns$turns$end" | seed relay
 	done
 done
+
+# broker: how, then requests: a kind, how, what it takes; and what is written
+# into the state file.
+zero8='\000\000\000\000\000\000\000\000'
+for how in '\000' '\002' '\004' '\006'; do
+	for cut in "\\001\\114\\000\\000$zero8" "\\001\\000\\000\\000$zero8" \
+		"\\003\\046\\046\\002$zero8" "\\002\\046\\046\\002\\302\\003$zero8"; do
+		# shellcheck disable=SC2059
+		printf "$how\\004\\001\\000\\010\\000\\012$cut\\014\\000\\006\\000\\004\\001\\006folder\\010\\000\\012$cut\\014\\000" |
+			seed broker
+		# shellcheck disable=SC2059
+		printf "$how\\004\\001\\000\\014\\000\\360\\001\\000\\046\\010\\000\\012$cut" |
+			seed broker
+	done
+done
+for what in '\002\000\004anna\006secret' '\002\000\004anna\006wrong!' '\002\000\003bea\001x' \
+	'\024\001\004pop3\002\000\004anna\006secret' '\030\000\004anna\002ab' \
+	'\026\000\022\000\016\001\003end' '\032\010\000\000\000\000\003\000\000\000::1'; do
+	# shellcheck disable=SC2059
+	printf "\\001$what$what" | seed broker
+done
