@@ -51,7 +51,7 @@ say_last(struct broker *b, uint32_t kind, uint32_t request, enum rc rc)
 }
 
 /* ask - the name services, by way of root: their line comes as packets, as
- * getent(1) writes it, and then one of a single octet. An auth_ask. */
+ * getent(1) writes it, and then one of a single octet. */
 static enum rc
 ask(void *whom, enum auth_database what, const char *user,
     char line[PASSWD_LINE_OCTETS + 1])
