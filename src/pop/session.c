@@ -190,17 +190,34 @@ session_in_use(const struct session *s, char out[SESSION_IN_USE_OCTETS])
 	return out;
 }
 
-enum rc
-session_remove(struct session *s)
+/* remove_at_once - by one question, where what goes is at the end and nobody
+ * has touched the mailbox since we saw it. RC_OK, RC_UNFINISHED; anything else:
+ * it has to be done step by step. */
+static enum rc
+remove_at_once(struct session *s)
+{
+	struct maildrop *d = &s->drop;
+	struct order order;
+	struct seen seen;
+	enum rc rc = d->ops->plan(d, -1, &order);
+
+	if (rc != RC_OK)
+		return rc;
+	seen = (struct seen){.mtime = d->mark.mtime, .ctime = d->mark.ctime};
+	rc = client_remove(s->config->broker_fd, &order, &seen);
+	/* A broker that is gone may have begun. */
+	return rc == RC_EOF ? RC_UNFINISHED : rc;
+}
+
+/* remove_in_steps - lock, look what stays, update. */
+static enum rc
+remove_in_steps(struct session *s)
 {
 	struct maildrop *d = &s->drop;
 	struct order order;
 	int journal_fd;
-	enum rc rc;
+	enum rc rc = client_lock(s->config->broker_fd, &journal_fd);
 
-	if (d->ops == NULL || d->left == d->count || d->read_only)
-		return RC_OK;
-	rc = client_lock(s->config->broker_fd, &journal_fd);
 	if (rc != RC_OK)
 		return rc;
 	rc =
@@ -208,8 +225,20 @@ session_remove(struct session *s)
 	file_close(&journal_fd);
 	if (rc == RC_OK)
 		rc = client_update(s->config->broker_fd, &order);
-	if (rc == RC_EOF)
-		rc = RC_UNFINISHED; /* the broker is gone and may have begun */
+	return rc == RC_EOF ? RC_UNFINISHED : rc;
+}
+
+enum rc
+session_remove(struct session *s)
+{
+	struct maildrop *d = &s->drop;
+	enum rc rc;
+
+	if (d->ops == NULL || d->left == d->count || d->read_only)
+		return RC_OK;
+	rc = remove_at_once(s);
+	if (rc != RC_OK && rc != RC_UNFINISHED)
+		rc = remove_in_steps(s);
 	if (rc == RC_OK) {
 		s->removed += d->count - d->left;
 		s->left = d->left;

@@ -393,6 +393,26 @@ answer_update(struct broker *b, struct buf *body)
 	return desk_respond(b, MSG_UPDATE, rc);
 }
 
+/* REMOVE order, seen: LOCK and UPDATE where nothing is in the way: no lock of
+ * somebody else, no change of the mailbox, no list, which would have to be
+ * written under the locks. Never waits. */
+static enum rc
+answer_remove(struct broker *b, struct buf *body)
+{
+	struct order order;
+	struct seen seen;
+	enum rc rc;
+
+	if (order_get(body, &order) != RC_OK ||
+	    seen_get(body, &seen) != RC_OK || buf_get_end(body) != RC_OK ||
+	    order.list_len > 0)
+		return RC_BUG;
+	rc = holding_remove(&b->now, &order, &seen);
+	if (rc == RC_UNFINISHED) /* of the rest LOCK and UPDATE will tell */
+		log_trouble(b, LOG_WARNING, "no-update", b->now.place.name, rc);
+	return respond(b, MSG_REMOVE, rc);
+}
+
 static enum rc
 answer_unlock(struct broker *b, struct buf *body)
 {
@@ -438,6 +458,8 @@ static const struct broker_row rows[] = {
 	{ MSG_LOCK,         PHASE_OPENED,   0,            OPENS, answer_lock },
 	{ MSG_UPDATE,       PHASE_OPENED,   ORDER_OCTETS, OPENS, answer_update },
 	{ MSG_UNLOCK,       PHASE_OPENED,   0,        2 * OPENS, answer_unlock },
+	{ MSG_REMOVE,       PHASE_OPENED,   ORDER_OCTETS + SEEN_OCTETS,
+	                                                OPENS, answer_remove },
 	{ MSG_LOG,          PHASE_STRANGER | PHASE_USER | PHASE_OPENED,
 	                                    LOG_LINE_OCTETS + 4, 1, answer_log },
 	{ MSG_TLS,          PHASE_STRANGER, 0,                1, judge_tls },

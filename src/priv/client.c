@@ -192,6 +192,20 @@ client_update(int broker_fd, const struct order *order)
 }
 
 enum rc
+client_remove(int broker_fd, const struct order *order, const struct seen *seen)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	struct buf b;
+	enum rc rc;
+
+	buf_init(&b, room, sizeof(room));
+	rc = order_put(&b, order);
+	if (rc == RC_OK)
+		rc = seen_put(&b, seen);
+	return rc == RC_OK ? ask(broker_fd, MSG_REMOVE, &b) : rc;
+}
+
+enum rc
 client_unlock(int broker_fd)
 {
 	return ask_plainly(broker_fd, MSG_UNLOCK);

@@ -230,14 +230,19 @@ journal(const struct holding *h)
 	return h->state_fd >= 0 ? h->state_fd : h->journal_fd;
 }
 
+/* look_for_journal - where one may be. */
+static enum rc
+look_for_journal(struct holding *h)
+{
+	return h->state_fd < 0 ? with_group(h, find_journal) : RC_OK;
+}
+
 enum rc
 holding_recover(struct holding *h, unsigned *finished)
 {
-	enum rc rc = RC_OK;
+	enum rc rc = look_for_journal(h);
 
 	*finished = 0;
-	if (h->state_fd < 0)
-		rc = with_group(h, find_journal);
 	if (rc != RC_OK || journal(h) < 0 || h->lock.shared)
 		return rc;
 	return journal_recover(journal(h), h->mbox_fd, finished);
@@ -256,6 +261,40 @@ holding_update(struct holding *h, const struct order *order)
 	if (!h->lock.held || h->lock.shared || h->mbox_fd < 0)
 		return RC_STATE;
 	return journal_run(journal(h), h->mbox_fd, order);
+}
+
+/* is_as_seen - whether nobody has changed the mailbox since. Its size is looked
+ * at by holding_update. */
+static enum rc
+is_as_seen(const struct holding *h, const struct seen *seen)
+{
+	struct stat st;
+
+	if (fstat(h->mbox_fd, &st) != 0)
+		return RC_IO;
+	return st.st_mtim.tv_sec == seen->mtime.tv_sec &&
+		       st.st_mtim.tv_nsec == seen->mtime.tv_nsec &&
+		       st.st_ctim.tv_sec == seen->ctime.tv_sec &&
+		       st.st_ctim.tv_nsec == seen->ctime.tv_nsec
+		   ? RC_OK
+		   : RC_CHANGED;
+}
+
+enum rc
+holding_remove(
+    struct holding *h, const struct order *order, const struct seen *seen)
+{
+	enum rc rc = h->mbox_fd >= 0 ? RC_OK : RC_STATE;
+
+	if (rc == RC_OK && !h->lock.held)
+		rc = holding_try(h);
+	if (rc == RC_OK)
+		rc = look_for_journal(h);
+	if (rc == RC_OK && journal(h) >= 0)
+		rc = journal_idle(journal(h));
+	if (rc == RC_OK)
+		rc = is_as_seen(h, seen);
+	return rc == RC_OK ? holding_update(h, order) : rc;
 }
 
 void

@@ -58,6 +58,12 @@ void holding_journal(struct holding *h);
 /* holding_update - removes what order says, as journal_run does. */
 enum rc holding_update(struct holding *h, const struct order *order) MUST_CHECK;
 
+/* holding_remove - holding_try and holding_update in one, if the mailbox was
+ * changed last when seen says and no deletion is to be finished first. Anything
+ * but RC_OK and RC_UNFINISHED: nothing has gone, and the locks may be held. */
+enum rc holding_remove(struct holding *h, const struct order *order,
+    const struct seen *seen) MUST_CHECK;
+
 /* holding_reopen - the next holding_try opens the file anew. */
 void holding_reopen(struct holding *h);
 

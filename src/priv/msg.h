@@ -33,8 +33,11 @@ enum msg_type {
 					  * answer */
 	MSG_APOP = MSG_PLAINTEXT + 2,    /* user, digest -> rc, errno */
 	MSG_APOP_ANS,
-	MSG_CLIENT, /* rc, address: a proxy's client; no
-		     * answer */
+	MSG_CLIENT,                  /* rc, address: a proxy's client; no
+				      * answer */
+	MSG_REMOVE = MSG_CLIENT + 2, /* a struct order, a struct seen -> rc,
+				      * errno */
+	MSG_REMOVE_ANS,
 	MSG_END
 };
 

@@ -39,7 +39,7 @@ maildrop_close(struct maildrop *d)
 	d->kept = NULL;
 	d->kept_count = d->with_ids = d->alike = 0;
 	d->msg = NULL;
-	d->count = d->room = d->left = 0;
+	d->count = d->room = d->left = d->first = 0;
 	d->left_octets = 0;
 	d->identified = 0;
 }
@@ -79,6 +79,8 @@ void
 maildrop_delete(struct maildrop *d, size_t i)
 {
 	d->msg[i].deleted = 1;
+	if (i < d->first)
+		d->first = i;
 	d->left--;
 	d->left_octets -= d->msg[i].octets;
 }
@@ -86,7 +88,7 @@ maildrop_delete(struct maildrop *d, size_t i)
 void
 maildrop_reset(struct maildrop *d)
 {
-	d->left = d->count;
+	d->left = d->first = d->count;
 	d->left_octets = 0;
 	for (size_t i = 0; i < d->count; i++) {
 		d->msg[i].deleted = 0;

@@ -55,6 +55,7 @@ struct maildrop {
 	struct message *msg; /* owned; count of them, in the file's order */
 	size_t count, room;
 	size_t left;          /* messages not marked as deleted */
+	size_t first;         /* none before this one is marked */
 	uint64_t left_octets; /* their octets */
 	int fd;               /* the mailbox, or -1: absent, so empty */
 	int state_fd;         /* the state file, or -1: none */
@@ -90,7 +91,8 @@ struct maildrop_ops {
 	uint64_t (*whole)(const struct maildrop *d);
 	/* Says in *out what is to go when what is marked goes, which is
 	 * something; the list of what stays is in journal_fd then, -1 where
-	 * there is none. The spool locks are held. */
+	 * there is none: RC_LIMIT when one is needed. The spool locks are
+	 * held, or d->mark says of what mailbox it was told. */
 	enum rc (*plan)(struct maildrop *d, int journal_fd, struct order *out);
 	/* It has gone, and the locks are still held. */
 	void (*removed)(struct maildrop *d);

@@ -63,15 +63,16 @@ know_copies(struct maildrop *d, size_t first)
 enum rc
 mbox_plan(struct maildrop *d, int journal_fd, struct order *out)
 {
-	struct walk w = {.d = d};
+	struct walk w = {.d = d, .first = d->first, .i = d->first};
 	struct survivors s = {
 	    .next = next_survivor, .rewind = rewind_walk, .context = &w};
+	struct extent e;
 	enum rc rc = mbox_check(d);
 
-	while (w.first < d->count && !d->msg[w.first].deleted)
-		w.first++;
 	if (rc == RC_OK && w.first == d->count)
 		rc = RC_STATE;
+	if (rc == RC_OK && journal_fd < 0 && next_survivor(&w, &e) == RC_OK)
+		rc = RC_LIMIT; /* nobody need know more */
 	if (rc == RC_OK)
 		rc = know_copies(d, w.first);
 	if (rc != RC_OK)

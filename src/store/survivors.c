@@ -241,6 +241,35 @@ order_get(struct buf *b, struct order *o)
 }
 
 enum rc
+seen_put(struct buf *b, const struct seen *seen)
+{
+	const struct timespec times[] = {seen->mtime, seen->ctime};
+	enum rc rc = RC_OK;
+
+	for (size_t i = 0; i < 2 && rc == RC_OK; i++) {
+		rc = buf_put_u64(b, (uint64_t)times[i].tv_sec);
+		if (rc == RC_OK)
+			rc = buf_put_u64(b, (uint64_t)times[i].tv_nsec);
+	}
+	return rc;
+}
+
+enum rc
+seen_get(struct buf *b, struct seen *out)
+{
+	struct timespec *const times[] = {&out->mtime, &out->ctime};
+	uint64_t s, ns;
+
+	for (size_t i = 0; i < 2; i++) {
+		if (buf_get_u64(b, &s) != RC_OK || buf_get_u64(b, &ns) != RC_OK)
+			return RC_CORRUPT;
+		times[i]->tv_sec = (time_t)s;
+		times[i]->tv_nsec = (long)ns;
+	}
+	return RC_OK;
+}
+
+enum rc
 order_check(const struct order *o, int state_fd)
 {
 	struct stream s;

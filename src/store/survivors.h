@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 /* The places in a state file; each in a block of its own, since a power cut
  * may spoil the whole block that was being written. */
@@ -56,6 +57,18 @@ enum { ORDER_OCTETS = 6 * 8 };
  * too short. */
 enum rc order_put(struct buf *b, const struct order *order) MUST_CHECK;
 enum rc order_get(struct buf *b, struct order *out) MUST_CHECK;
+
+/* seen - when the mailbox was changed last, as the side knows it that made the
+ * order; its size is in the order. */
+struct seen {
+	struct timespec mtime, ctime;
+};
+
+enum { SEEN_OCTETS = 4 * 8 };
+
+/* seen_put, seen_get - likewise. */
+enum rc seen_put(struct buf *b, const struct seen *seen) MUST_CHECK;
+enum rc seen_get(struct buf *b, struct seen *out) MUST_CHECK;
 
 /* survivors_list - writes the list of s into the state file and says in *out
  * where. Errors of s->next; RC_LIMIT: there is something to list and no state

@@ -417,6 +417,7 @@ deletes() {
 		sync -d '$data/copy'"
 	plain shift "$((del_octets / 2))" delete-half
 	plain truncate "$((del_octets - del_first))" delete-last
+	plain truncate-locked "$((del_octets - del_first))" delete-last
 	plain truncate 0 delete-all
 	rm -f "$data/copy"
 	for who in $servers; do

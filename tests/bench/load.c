@@ -25,11 +25,14 @@
  *     shift      the octets of file PROGRAM from ARGUMENT on to its front, in
  *                place and on the disk: what a deletion costs without a journal
  *     truncate   of file PROGRAM to ARGUMENT octets, and on the disk
+ *     truncate-locked   the same, and before it a dotlock and an fcntl lock are
+ *                taken, without which no program may touch a mailbox
  *
  * bench.sh runs it for one server after the other, several times. */
 #include "bench.h"
 #include <err.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
@@ -318,20 +321,62 @@ shift(int fd, off_t gap)
 	return to;
 }
 
+/* lock - an fcntl lock on fd, and the dotlock of that name in this directory,
+ * made complete: an unnamed file that gets its name by link(2). */
+static void
+lock(int fd, const char *name)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char path[64], owner[32];
+	int n = snprintf(owner, sizeof(owner), "%ld\n", (long)getpid());
+	int dot = open(".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", dot);
+	if (dot < 0 || fcntl(fd, F_SETLK, &whole) != 0 ||
+	    write(dot, owner, (size_t)n) != n ||
+	    linkat(AT_FDCWD, path, AT_FDCWD, name, AT_SYMLINK_FOLLOW) != 0)
+		err(1, "%s", name);
+}
+
+/* enter - the directory of path; the name of the dotlock there is path's own
+ * with ".lock". */
+static void
+enter(char *path, char name[NAME_MAX + 1])
+{
+	char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		errx(64, "%s: not a whole path", path);
+	*slash = '\0';
+	snprintf(name, NAME_MAX + 1, "%s.lock", slash + 1);
+	if (chdir(path) != 0)
+		err(1, "%s", path);
+}
+
 /* measure_file - what is done to it with a plain program's means. */
 static void
-measure_file(const char *what, const char *path, const char *number)
+measure_file(const char *what, char *path, const char *number)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	off_t size = (off_t)strtoull(number, NULL, 10);
-	double began = now_ms();
+	char dot[NAME_MAX + 1] = "";
+	double began;
 
-	if (fd >= 0 && strcmp(what, "shift") == 0)
+	if (fd < 0)
+		err(1, "%s", path);
+	if (strcmp(what, "truncate-locked") == 0)
+		enter(path, dot);
+	began = now_ms();
+	if (dot[0] != '\0')
+		lock(fd, dot);
+	if (strcmp(what, "shift") == 0)
 		size = shift(fd, size);
-	if (fd < 0 || ftruncate(fd, size) != 0 || fsync(fd) != 0)
+	if (ftruncate(fd, size) != 0 || fsync(fd) != 0)
 		err(1, "%s", path);
 	printf("ms %.3f\n", now_ms() - began);
 	close(fd);
+	if (dot[0] != '\0')
+		unlink(dot);
 }
 
 static int
@@ -401,7 +446,8 @@ main(int argc, char **argv)
 	alarm(LONGEST_S);
 	if (strcmp(what, "time") == 0)
 		measure_time(argv);
-	else if (strcmp(what, "truncate") == 0 || strcmp(what, "shift") == 0)
+	else if (strncmp(what, "truncate", 8) == 0 ||
+		 strcmp(what, "shift") == 0)
 		measure_file(what, argv[0], argv[0] != NULL ? argv[1] : "0");
 	else {
 		server_init(&s, port == 0 ? argv : NULL, port);

@@ -372,18 +372,35 @@ plan_points(const struct calls *calls, unsigned soon, struct fault **points)
 	return count;
 }
 
+/* update_begins - the index of the broker's first call under the locks of the
+ * last UPDATE: behind the dotlock before the last fdatasync, which nothing else
+ * makes. */
+static unsigned
+update_begins(const struct calls *calls)
+{
+	unsigned i = calls->count[BROKER];
+
+	while (i > 0 && calls->number[BROKER][i - 1] != SYS_fdatasync)
+		i--;
+	if (i == 0)
+		return calls->count[BROKER]; /* there is none */
+	while (i > 0 && calls->number[BROKER][i - 1] != SYS_linkat)
+		i--;
+	return i;
+}
+
 size_t
 plan_stops(
     const struct calls *calls, uint64_t seed, struct fault *out, size_t max)
 {
-	static const enum fault_kind kinds[] = {OUT_SESSION, OUT_BOTH,
-	    PARTH_SESSION, PARTH_BOTH, IN_SESSION, IN_BOTH};
+	static const enum fault_kind kinds[] = {
+	    OUT_SESSION, OUT_BOTH, IN_SESSION, IN_BOTH, PARTH_BOTH};
 	const unsigned nkinds = sizeof(kinds) / sizeof(kinds[0]);
 	unsigned at[CALLS_MAX], writes = 0;
 	size_t n = 0;
 
-	for (unsigned i = 0; i < calls->count[SESSION]; i++) {
-		long number = calls->number[SESSION][i];
+	for (unsigned i = update_begins(calls); i < calls->count[BROKER]; i++) {
+		long number = calls->number[BROKER][i];
 
 		if (plan_writes(number))
 			at[writes++] = i;
@@ -397,10 +414,10 @@ plan_stops(
 			(to > from ? random_next(&seed) % (to - from) : 0)];
 		enum fault_kind kind = kinds[random_next(&seed) % nkinds];
 
-		if (!plan_applies(kind, calls->number[SESSION][i]))
+		if (!plan_applies(kind, calls->number[BROKER][i]))
 			kind = OUT_BOTH;
-		out[n++] = (struct fault){
-		    .who = SESSION, .index = i + 1, .kind = kind};
+		out[n++] =
+		    (struct fault){.who = BROKER, .index = i + 1, .kind = kind};
 	}
 	return n;
 }

@@ -103,6 +103,13 @@ client_update(int broker_fd, const struct order *order)
 }
 
 enum rc
+client_remove(int broker_fd, const struct order *order, const struct seen *seen)
+{
+	(void)seen;
+	return client_update(broker_fd, order);
+}
+
+enum rc
 client_unlock(int broker_fd)
 {
 	(void)broker_fd;

@@ -450,6 +450,7 @@ quit_without_marks_needs_no_lock(void **state)
 	assert_non_null(strstr(hear_all(&t, &n), BYE("3 messages left")));
 	talk_end(&t);
 	assert_null(strchr(talk_file(t.asked), '0' + MSG_LOCK));
+	assert_null(strchr(talk_file(t.asked), '0' + MSG_REMOVE));
 	talk_forget(&t);
 }
 
@@ -475,6 +476,12 @@ mail_that_came_meanwhile_stays(void **state)
 	assert_non_null(strstr(
 	    converse(LOGIN "DELE 1\r\nQUIT\r\n"), BYE("1 message left")));
 	snprintf(wanted, sizeof(wanted), "%s%s", MSG_2, talk_late);
+	assert_mbox(wanted);
+	put_mbox(MSG_1 MSG_2);
+	script.grows_at = MSG_REMOVE;
+	assert_non_null(strstr(
+	    converse(LOGIN "DELE 2\r\nQUIT\r\n"), BYE("1 message left")));
+	snprintf(wanted, sizeof(wanted), "%s%s", MSG_1, talk_late);
 	assert_mbox(wanted);
 }
 

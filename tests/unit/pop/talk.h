@@ -38,6 +38,7 @@
 static struct script {
 	enum rc open, lock;
 	enum rc update;         /* RC_OK: does it */
+	enum rc remove;         /* likewise, if nobody was at the mailbox */
 	enum rc unlock;         /* the second, behind UPDATE */
 	unsigned busy_s;        /* for RC_BUSY of OPEN */
 	unsigned no_journal;    /* LOCK comes without one */
@@ -96,6 +97,27 @@ talk_update(struct buf *b)
 	return journal_run(talk_journal, talk_fd, &order);
 }
 
+/* talk_remove - what REMOVE asks for. */
+static inline enum rc
+talk_remove(struct buf *b)
+{
+	struct order order;
+	struct seen seen;
+	struct stat st;
+	enum rc rc = order_get(b, &order);
+
+	if (rc == RC_OK)
+		rc = seen_get(b, &seen);
+	if (rc != RC_OK || script.remove != RC_OK)
+		return rc != RC_OK ? rc : script.remove;
+	if (fstat(talk_fd, &st) != 0 || order.list_len > 0)
+		return RC_BUG;
+	if (memcmp(&st.st_mtim, &seen.mtime, sizeof(seen.mtime)) != 0 ||
+	    memcmp(&st.st_ctim, &seen.ctime, sizeof(seen.ctime)) != 0)
+		return RC_CHANGED;
+	return journal_run(talk_journal, talk_fd, &order);
+}
+
 /* talk_open - the mailbox anew. */
 static inline enum rc
 talk_open(void)
@@ -136,6 +158,8 @@ talk_answer(uint32_t type, struct buf *b)
 		return script.lock;
 	case MSG_UPDATE:
 		return talk_update(b);
+	case MSG_REMOVE:
+		return talk_remove(b);
 	default:
 		if (unlocks++ == 0)
 			return RC_OK;

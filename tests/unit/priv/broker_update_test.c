@@ -1,5 +1,5 @@
-/* broker - UPDATE and its journal, recovery, sessions that make way for others,
- * and locks that stay. */
+/* broker - UPDATE and its journal, REMOVE, recovery, sessions that make way for
+ * others, and locks that stay. */
 #include "office.h"
 
 /* -- UPDATE -- */
@@ -516,6 +516,350 @@ a_broker_that_dies_in_update(void **state)
 	assert_false(exists("spool/anna.lock"));
 }
 
+/* -- REMOVE: LOCK and UPDATE in one, or nothing -- */
+
+/* seen_now - when the mailbox was changed last. */
+static struct seen
+seen_now(void)
+{
+	struct stat st;
+
+	assert_int_equal(stat("spool/anna", &st), 0);
+	return (struct seen){.mtime = st.st_mtim, .ctime = st.st_ctim};
+}
+
+static struct seen
+open_unlocked(struct run *r)
+{
+	int journal = open_three(r);
+
+	if (journal >= 0)
+		close(journal);
+	assert_int_equal(client_unlock(r->fd), RC_OK);
+	assert_false(exists("spool/anna.lock"));
+	return seen_now();
+}
+
+/* goes_on - after a refusal LOCK and UPDATE are as good as ever. */
+static void
+goes_on(struct run *r)
+{
+	assert_int_equal(lock(r->fd), RC_OK);
+	assert_true(exists("spool/anna.lock"));
+	assert_int_equal(client_update(r->fd, &last_goes), RC_OK);
+	assert_spool(M1 M2);
+	assert_int_equal(client_unlock(r->fd), RC_OK);
+	assert_false(exists("spool/anna.lock"));
+	assert_int_equal(logged(r, "event=no-"), 0);
+	assert_int_equal(finish(r), EX_OK);
+}
+
+static void
+remove_is_lock_and_update(void **state)
+{
+	const struct order all = {
+	    .size = sizeof(M1 M2) - 1, .gap = sizeof(M1 M2) - 1};
+	struct seen seen;
+	struct run r;
+
+	(void)state;
+	seen = open_unlocked(&r);
+	assert_int_equal(client_remove(r.fd, &last_goes, &seen), RC_OK);
+	assert_spool(M1 M2);
+	assert_true(exists("spool/anna.lock"));
+	seen = seen_now();
+	assert_int_equal(client_remove(r.fd, &all, &seen), RC_OK); /* held */
+	assert_spool("");
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	assert_false(exists("spool/anna.lock"));
+	assert_int_equal(logged(&r, "event=no-"), 0);
+	assert_int_equal(finish(&r), EX_OK);
+	config.strict_lock = 1;
+	close(open_three(&r));
+	seen = seen_now();
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	assert_int_equal(client_remove(r.fd, &last_goes, &seen), RC_OK);
+	assert_spool(M1 M2);
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	assert_true(exists("spool/anna.lock"));
+	assert_int_equal(finish(&r), EX_OK);
+}
+
+/* No journal is made for what needs none. */
+static void
+remove_without_state(void **state)
+{
+	struct seen seen;
+	struct run r;
+
+	(void)state;
+	config.state_dirfd = -1;
+	seen = open_unlocked(&r);
+	assert_int_equal(client_remove(r.fd, &last_goes, &seen), RC_OK);
+	assert_spool(M1 M2);
+	assert_false(exists(beside));
+	assert_int_equal(finish(&r), EX_OK);
+}
+
+/* Its two times tell, and its size. */
+static void
+a_mailbox_that_was_changed_is_not_cut(void **state)
+{
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 99}};
+	struct order order = last_goes;
+	struct seen seen;
+	struct run r;
+	int fd;
+
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		seen = open_unlocked(&r);
+		if (i == 0) {
+			seen.mtime.tv_nsec ^= 1;
+		} else if (i == 1) {
+			seen.mtime.tv_sec--;
+		} else if (i == 2) {
+			seen.ctime.tv_nsec ^= 1;
+		} else if (i == 3) {
+			seen.ctime.tv_sec++;
+		} else { /* by somebody who sets its date back */
+			usleep(20000);
+			times[1] = seen.mtime;
+			fd = open("spool/anna", O_WRONLY | O_CLOEXEC);
+			assert_int_equal(pwrite(fd, "X", 1, 1), 1);
+			assert_int_equal(futimens(fd, times), 0);
+			close(fd);
+			assert_int_equal(
+			    seen_now().mtime.tv_nsec, seen.mtime.tv_nsec);
+		}
+		assert_int_equal(
+		    client_remove(r.fd, &last_goes, &seen), RC_CHANGED);
+		if (i == 4)
+			write_file("spool/anna", three);
+		assert_spool(three);
+		goes_on(&r);
+	}
+	seen = open_unlocked(&r);
+	order.size--;
+	order.gap--;
+	assert_int_equal(client_remove(r.fd, &order, &seen), RC_CHANGED);
+	order.size += 2;
+	order.gap += 2;
+	assert_int_equal(client_remove(r.fd, &order, &seen), RC_CHANGED);
+	assert_spool(three);
+	goes_on(&r);
+}
+
+/* Whoever has it, REMOVE does not wait: LOCK does. */
+static void
+remove_does_not_wait_for_locks(void **state)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	int64_t ms;
+	struct seen seen;
+	struct run r;
+	int fd;
+
+	(void)state;
+	config.lock_timeout_s = 10;
+	seen = open_unlocked(&r);
+	write_file("spool/anna.lock", "");
+	ms = io_now_ms();
+	assert_int_equal(client_remove(r.fd, &last_goes, &seen), RC_BUSY);
+	assert_true(io_now_ms() - ms < 1000);
+	assert_true(exists("spool/anna.lock"));
+	assert_spool(three);
+	assert_int_equal(unlink("spool/anna.lock"), 0);
+	goes_on(&r);
+	seen = open_unlocked(&r);
+	fd = open("spool/anna", O_RDWR | O_CLOEXEC);
+	assert_int_equal(fcntl(fd, F_SETLK, &whole), 0);
+	ms = io_now_ms();
+	assert_int_equal(client_remove(r.fd, &last_goes, &seen), RC_BUSY);
+	assert_true(io_now_ms() - ms < 1000);
+	assert_false(exists("spool/anna.lock"));
+	assert_spool(three);
+	close(fd);
+	goes_on(&r);
+}
+
+static void
+a_mailbox_that_was_replaced_is_not_cut(void **state)
+{
+	struct seen seen;
+	struct run r;
+
+	(void)state;
+	seen = open_unlocked(&r);
+	write_file("spool/new", three);
+	assert_int_equal(rename("spool/new", "spool/anna"), 0);
+	assert_int_equal(client_remove(r.fd, &last_goes, &seen), RC_CHANGED);
+	seen = seen_now();
+	assert_int_equal(client_remove(r.fd, &last_goes, &seen), RC_CHANGED);
+	assert_false(exists("spool/anna.lock"));
+	assert_int_equal(lock(r.fd), RC_CHANGED); /* which tells the log */
+	assert_int_equal(logged(&r, "event=no-lock"), 1);
+	assert_spool(three);
+	assert_int_equal(finish(&r), EX_OK);
+}
+
+static void
+remove_needs_a_mailbox_to_change(void **state)
+{
+	char name[128];
+	struct seen seen;
+	struct run r;
+
+	(void)state;
+	write_file("spool/anna", three);
+	seen = seen_now();
+	assert_int_equal(rename("spool/anna", "spool/f"), 0);
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_OK); /* absent */
+	assert_int_equal(client_remove(r.fd, &last_goes, &seen), RC_STATE);
+	assert_int_equal(finish(&r), EX_OK);
+	assert_false(exists("spool/anna"));
+	assert_int_equal(chmod("spool/f", 0400), 0);
+	snprintf(name, sizeof(name), "%s/spool/f", top + 1);
+	log_in(&r);
+	assert_int_equal(open_named(&r, name), RC_OK);
+	assert_int_equal(rename("spool/f", "spool/anna"), 0);
+	seen = seen_now();
+	assert_int_equal(rename("spool/anna", "spool/f"), 0);
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	assert_int_not_equal(client_remove(r.fd, &last_goes, &seen), RC_OK);
+	assert_int_equal(lock(r.fd), RC_OK); /* for reading */
+	assert_int_equal(rename("spool/f", "spool/anna"), 0);
+	seen = seen_now();
+	assert_int_equal(client_remove(r.fd, &last_goes, &seen), RC_STATE);
+	assert_int_equal(finish(&r), EX_OK);
+	assert_spool(three);
+}
+
+/* What is cut short goes on first: LOCK sees to that, and says so. */
+static void
+remove_leaves_recovery_to_lock(void **state)
+{
+	const char *journals[] = {in_state, beside};
+	struct stat before, after;
+	struct seen seen;
+	struct run r;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		config.state_dirfd = i == 0 ? state_fd : -1;
+		open_unlocked(&r);
+		cut_short(journals[i]);
+		seen = seen_now();
+		assert_int_equal(stat("spool/anna", &before), 0);
+		assert_int_equal(
+		    client_remove(r.fd, &last_goes, &seen), RC_STATE);
+		assert_int_equal(stat("spool/anna", &after), 0);
+		assert_memory_equal(
+		    &before.st_ctim, &after.st_ctim, sizeof(before.st_ctim));
+		assert_int_equal(before.st_size, after.st_size);
+		assert_int_equal(logged(&r, "event=recovered"), 0);
+		assert_int_equal(lock(r.fd), RC_OK);
+		assert_int_equal(logged(&r, "event=recovered"), 1);
+		assert_spool(M2 M3);
+		assert_int_equal(finish(&r), EX_OK);
+	}
+}
+
+/* A list is written under the locks, so an order with one is none; no more is
+ * one that is too short, too long, or of another phase. */
+static void
+orders_to_remove_that_are_none_end_it(void **state)
+{
+	static const unsigned char nothing[ORDER_OCTETS + SEEN_OCTETS + 1];
+	struct order order = {.size = sizeof(three) - 1,
+	    .gap = 1,
+	    .list_at = 12288,
+	    .list_len = 1};
+	struct seen seen = {{0}, {0}};
+	struct run r;
+
+	(void)state;
+	open_unlocked(&r);
+	assert_int_equal(client_remove(r.fd, &order, &seen), RC_EOF);
+	broke(&r);
+	for (unsigned i = 0; i < 4; i++) {
+		static const size_t octets[] = {ORDER_OCTETS + SEEN_OCTETS - 1,
+		    ORDER_OCTETS + SEEN_OCTETS + 1, ORDER_OCTETS,
+		    ORDER_OCTETS + SEEN_OCTETS};
+
+		open_unlocked(&r);
+		send_raw(&r, MSG_REMOVE, nothing, octets[i], i == 3);
+		broke(&r);
+	}
+	log_in(&r);
+	send_raw(&r, MSG_REMOVE, nothing, ORDER_OCTETS + SEEN_OCTETS, 0);
+	broke(&r);
+	assert_spool(three);
+}
+
+static void
+orders_to_remove_are_not_believed(void **state)
+{
+	const uint64_t size = sizeof(three) - 1;
+	const struct order cases[] = {{0}, {.from = 0, .size = size, .gap = 0},
+	    {.from = size, .size = size, .gap = 1},
+	    {.from = 1, .size = size, .gap = size},
+	    {.from = 0, .size = size, .gap = size - 1},
+	    {.from = UINT64_MAX, .size = UINT64_MAX, .gap = 1}};
+	struct seen seen;
+	struct run r;
+
+	(void)state;
+	seen = open_unlocked(&r);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(
+		    client_remove(r.fd, &cases[i], &seen), RC_CORRUPT);
+		assert_spool(three);
+	}
+	goes_on(&r);
+}
+
+/* The cut is decided by the first call that changes the file. */
+static void
+a_removal_that_fails_says_how(void **state)
+{
+	struct seen seen;
+	struct run r;
+	int status;
+
+	(void)state;
+	fault_call = SYS_ftruncate;
+	fault_why = EDQUOT;
+	seen = open_unlocked(&r);
+	errno = 0;
+	assert_int_equal(client_remove(r.fd, &last_goes, &seen), RC_IO);
+	assert_int_equal(errno, EDQUOT);
+	assert_spool(three);
+	assert_int_equal(logged(&r, "event=no-"), 0);
+	assert_int_equal(finish(&r), EX_OK);
+	fault_call = SYS_fdatasync;
+	fault_why = EIO;
+	seen = open_unlocked(&r);
+	assert_int_equal(client_remove(r.fd, &last_goes, &seen), RC_UNFINISHED);
+	assert_int_equal(logged(&r, "event=no-update user=\"anna\""), 1);
+	assert_int_equal(finish(&r), EX_OK);
+	assert_false(exists("spool/anna.lock"));
+	fault_call = SYS_fdatasync;
+	fault_why = 0;
+	seen = open_unlocked(&r);
+	assert_int_equal(client_remove(r.fd, &last_goes, &seen), RC_EOF);
+	close(r.fd);
+	close(r.log);
+	assert_int_equal(waitpid(r.pid, &status, 0), r.pid);
+	assert_true(WIFSIGNALED(status));
+	fault_call = 0;
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_OK);
+	assert_spool(M1 M2);
+	assert_int_equal(finish(&r), EX_OK);
+}
+
 /* -- another session wants the mailbox -- */
 
 /* ask_open - OPEN, without waiting for the answer. */
@@ -787,6 +1131,16 @@ main(void)
 	    FRESH(the_journal_beside_the_spool),
 	    FRESH(the_journal_in_a_spool_of_the_mail_group),
 	    FRESH(a_broker_that_dies_in_update),
+	    FRESH(remove_is_lock_and_update),
+	    FRESH(remove_without_state),
+	    FRESH(a_mailbox_that_was_changed_is_not_cut),
+	    FRESH(remove_does_not_wait_for_locks),
+	    FRESH(a_mailbox_that_was_replaced_is_not_cut),
+	    FRESH(remove_needs_a_mailbox_to_change),
+	    FRESH(remove_leaves_recovery_to_lock),
+	    FRESH(orders_to_remove_that_are_none_end_it),
+	    FRESH(orders_to_remove_are_not_believed),
+	    FRESH(a_removal_that_fails_says_how),
 	    FRESH(the_holder_is_told_and_may_leave),
 	    FRESH(the_holder_may_stay),
 	    FRESH(without_a_mailbox_nobody_is_told),

@@ -156,6 +156,30 @@ update_says_what_is_to_go(void **state)
 }
 
 static void
+remove_says_of_what_mailbox_too(void **state)
+{
+	static const struct seen seen = {{1, 2}, {3, 4}};
+	unsigned char room[MSG_BODY_OCTETS];
+	struct order order;
+	struct seen back;
+	struct buf b;
+
+	(void)state;
+	put(MSG_REMOVE_ANS, (const uint32_t[]){RC_OK, 0}, 2, 0);
+	assert_int_equal(client_remove(pair[SESSION], &some, &seen), RC_OK);
+	buf_init(&b, room, sizeof(room));
+	assert_int_equal(asked(&b), MSG_REMOVE);
+	assert_int_equal(b.len, ORDER_OCTETS + SEEN_OCTETS);
+	assert_int_equal(order_get(&b, &order), RC_OK);
+	assert_memory_equal(&order, &some, sizeof(some));
+	assert_int_equal(seen_get(&b, &back), RC_OK);
+	assert_int_equal(back.mtime.tv_sec, 1);
+	assert_int_equal(back.mtime.tv_nsec, 2);
+	assert_int_equal(back.ctime.tv_sec, 3);
+	assert_int_equal(back.ctime.tv_nsec, 4);
+}
+
+static void
 every_answer_comes_through(void **state)
 {
 	(void)state;
@@ -171,6 +195,12 @@ every_answer_comes_through(void **state)
 		put(MSG_UPDATE_ANS, (const uint32_t[]){rc, EDQUOT}, 2, 0);
 		errno = 0;
 		assert_int_equal(client_update(pair[SESSION], &some), rc);
+		assert_int_equal(errno, EDQUOT);
+		put(MSG_REMOVE_ANS, (const uint32_t[]){rc, EDQUOT}, 2, 0);
+		errno = 0;
+		assert_int_equal(client_remove(pair[SESSION], &some,
+				     &(const struct seen){{0}, {0}}),
+		    rc);
 		assert_int_equal(errno, EDQUOT);
 		put(MSG_UNLOCK_ANS, (const uint32_t[]){rc, 0}, 2, 0);
 		assert_int_equal(client_unlock(pair[SESSION]), rc);
@@ -472,6 +502,9 @@ a_broker_that_is_gone_is_the_end(void **state)
 	assert_int_equal(open_it(&o), RC_EOF);
 	assert_int_equal(lock(pair[SESSION]), RC_EOF);
 	assert_int_equal(client_update(pair[SESSION], &some), RC_EOF);
+	assert_int_equal(
+	    client_remove(pair[SESSION], &some, &(const struct seen){{0}, {0}}),
+	    RC_EOF);
 	assert_int_equal(client_unlock(pair[SESSION]), RC_EOF);
 	assert_int_equal(client_close(pair[SESSION]), RC_EOF);
 	client_log(pair[SESSION], "%s", "nobody hears this");
@@ -610,6 +643,7 @@ main(void)
 #define IN_A_PAIR(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	    IN_A_PAIR(authenticate_asks_with_both_texts),
 	    IN_A_PAIR(update_says_what_is_to_go),
+	    IN_A_PAIR(remove_says_of_what_mailbox_too),
 	    IN_A_PAIR(every_answer_comes_through),
 	    IN_A_PAIR(the_secret_is_wiped),
 	    IN_A_PAIR(texts_that_are_too_long_are_not_even_sent),

@@ -415,6 +415,46 @@ nothing_is_updated_without_the_locks(void **state)
 	assert_int_equal(holding_close(&h), RC_OK);
 }
 
+/* What another program may have done to it since, broker_update_test has. */
+static void
+a_removal_at_once(void **state)
+{
+	const struct order half = {.from = 2, .size = 4, .gap = 2};
+	struct holding h;
+	struct seen seen;
+	struct stat st;
+	int fd;
+
+	(void)state;
+	assert_int_equal(truncate(in_top("home/f"), 4), 0);
+	assert_int_equal(stat(in_top("home/f"), &st), 0);
+	seen = (struct seen){.mtime = st.st_mtim, .ctime = st.st_ctim};
+	begin(&h, "f", CRED_NO_GROUP);
+	assert_int_equal(holding_remove(&h, &half, &seen), RC_STATE);
+	assert_int_equal(claim(&h), RC_OK);
+	assert_int_equal(holding_try(&h), RC_OK);
+	assert_int_equal(holding_unlock(&h), RC_OK);
+	/* A damaged journal may be one. */
+	assert_int_equal(
+	    pwrite(h.state_fd, "damaged!", 8, STATE_SLOT + STATE_BLOCK), 8);
+	assert_int_equal(pwrite(h.state_fd, "damaged!", 8, STATE_SLOT), 8);
+	assert_int_equal(ftruncate(h.state_fd, STATE_BODY), 0);
+	assert_int_equal(holding_remove(&h, &half, &seen), RC_STATE);
+	assert_int_equal(h.lock.held, 1);
+	assert_int_equal(ftruncate(h.state_fd, 0), 0);
+	fd = h.mbox_fd;
+	h.mbox_fd = 1000; /* which is none */
+	assert_int_equal(holding_remove(&h, &half, &seen), RC_IO);
+	h.mbox_fd = fd;
+	assert_int_equal(stat(in_top("home/f"), &st), 0);
+	assert_int_equal(st.st_size, 4);
+	assert_int_equal(holding_remove(&h, &half, &seen), RC_OK);
+	assert_int_equal(stat(in_top("home/f"), &st), 0);
+	assert_int_equal(st.st_size, 2);
+	assert_int_equal(h.lock.held, 1);
+	assert_int_equal(holding_close(&h), RC_OK);
+}
+
 static void
 a_journal_beside_the_mailbox(void **state)
 {
@@ -816,6 +856,7 @@ main(void)
 	    CASE(the_state_file_is_the_session_lock),
 	    CASE(the_session_lock_has_an_age),
 	    CASE(nothing_is_updated_without_the_locks),
+	    CASE(a_removal_at_once),
 	    CASE(a_journal_beside_the_mailbox),
 	    CASE(a_name_without_room_for_a_journal),
 	    CASE(what_cannot_be_opened_says_why),

@@ -157,15 +157,19 @@ marks(void **state)
 
 	(void)state;
 	assert_int_equal(maildrop_open(&d, &ops, some_fd(), -1), RC_OK);
+	assert_int_equal(d.first, 3);
 	maildrop_delete(&d, 1);
+	assert_int_equal(d.first, 1);
 	assert_int_equal(d.left, 2);
 	assert_int_equal(d.left_octets, 40);
 	maildrop_delete(&d, 0);
 	maildrop_delete(&d, 2);
+	assert_int_equal(d.first, 0);
 	assert_int_equal(d.left, 0);
 	assert_int_equal(d.left_octets, 0);
 	assert_int_equal(d.count, 3);
 	maildrop_reset(&d);
+	assert_int_equal(d.first, 3);
 	assert_int_equal(d.left, 3);
 	assert_int_equal(d.left_octets, 60);
 	for (size_t i = 0; i < 3; i++)

@@ -462,6 +462,35 @@ order_travels(void **state)
 	}
 }
 
+static void
+seen_travels(void **state)
+{
+	static const struct seen seen = {
+	    .mtime = {-1, 999999999}, .ctime = {(time_t)1 << 40, 7}};
+	unsigned char octets[SEEN_OCTETS + 1];
+	struct seen back;
+	struct buf b;
+
+	(void)state;
+	for (size_t n = 0; n <= SEEN_OCTETS; n++) {
+		buf_init(&b, octets, n);
+		assert_int_equal(
+		    seen_put(&b, &seen), n == SEEN_OCTETS ? RC_OK : RC_TOOLONG);
+	}
+	assert_int_equal(b.len, SEEN_OCTETS);
+	assert_int_equal(seen_get(&b, &back), RC_OK);
+	assert_int_equal(back.mtime.tv_sec, seen.mtime.tv_sec);
+	assert_int_equal(back.mtime.tv_nsec, seen.mtime.tv_nsec);
+	assert_int_equal(back.ctime.tv_sec, seen.ctime.tv_sec);
+	assert_int_equal(back.ctime.tv_nsec, seen.ctime.tv_nsec);
+	assert_int_equal(buf_get_end(&b), RC_OK);
+	for (size_t n = 0; n < SEEN_OCTETS; n++) {
+		buf_init(&b, octets, sizeof(octets));
+		b.len = n;
+		assert_int_equal(seen_get(&b, &back), RC_CORRUPT);
+	}
+}
+
 /* ---- lists by hostile hands ---- */
 
 /* hostile - an order for a list of n octets, which has the right sum, in a
@@ -760,6 +789,7 @@ main(void)
 	    CASE(skips_as_it_reads),
 	    CASE(what_came_later_stays),
 	    cmocka_unit_test(order_travels),
+	    cmocka_unit_test(seen_travels),
 	    CASE(lists_that_lie),
 	    CASE(lists_out_of_place),
 	    CASE(long_list_in_the_small_place),
