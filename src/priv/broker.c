@@ -410,7 +410,7 @@ answer_remove(struct broker *b, struct buf *body)
 	rc = holding_remove(&b->now, &order, &seen);
 	if (rc == RC_UNFINISHED) /* of the rest LOCK and UPDATE will tell */
 		log_trouble(b, LOG_WARNING, "no-update", b->now.place.name, rc);
-	return respond(b, MSG_REMOVE, rc);
+	return desk_respond(b, MSG_REMOVE, rc);
 }
 
 static enum rc
