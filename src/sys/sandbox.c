@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -51,6 +52,14 @@
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 4),                 \
 	    LOAD(ARGUMENT(n)),                                                 \
 	    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), 1, 0),                \
+	    ANSWER(SECCOMP_RET_ALLOW), ANSWER(SECCOMP_RET_KILL_PROCESS)
+/* If it is setsockopt, of that option. */
+#define ALLOW_OPTION(level, option)                                            \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setsockopt, 0, 6),             \
+	    LOAD(ARGUMENT(1)),                                                 \
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (level), 0, 3),                \
+	    LOAD(ARGUMENT(2)),                                                 \
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (option), 0, 1),               \
 	    ANSWER(SECCOMP_RET_ALLOW), ANSWER(SECCOMP_RET_KILL_PROCESS)
 
 enum rc
@@ -94,6 +103,7 @@ static const struct sock_filter session_filter[] = {
     ALLOW(poll),
 #endif
     ALLOW(ppoll),
+    ALLOW_OPTION(SOL_SOCKET, SO_RCVTIMEO),
     /* the broker */
     ALLOW(sendmsg),
     ALLOW(recvmsg),
