@@ -295,12 +295,18 @@ access_message(struct session *s, uint32_t msgno, size_t *i)
 static enum rc
 retr(struct session *s, const struct args *a)
 {
+	static const char ok[] = "+OK ", octets[] = " octets";
+	char text[sizeof(ok) + NUM_OCTETS + sizeof(octets)], *at = text;
 	size_t i;
 	enum rc rc = access_message(s, a->msgno, &i);
 
-	if (rc == RC_OK)
-		rc = reply_line(&s->out, "+OK %llu octets",
-		    (unsigned long long)s->drop.msg[i].octets);
+	if (rc != RC_OK)
+		return rc;
+	memcpy(at, ok, sizeof(ok) - 1);
+	at = num_print(at + sizeof(ok) - 1, s->drop.msg[i].octets);
+	memcpy(at, octets, sizeof(octets) - 1);
+	at += sizeof(octets) - 1;
+	rc = reply_made(&s->out, text, (size_t)(at - text));
 	return rc == RC_OK ? send_message(s, i, NULL) : rc;
 }
 

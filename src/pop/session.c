@@ -4,6 +4,7 @@
 #include "pop/dialect.h"
 #include "pop/preface.h"
 #include "priv/client.h"
+#include "priv/peer.h"
 #include "sys/file.h"
 #include "sys/io.h"
 #include "sys/log.h"
@@ -283,26 +284,32 @@ session_release(struct session *s)
 
 /* fetch - makes the block begin with the stored octets from at up to end, or
  * beyond, unless it has some of them already. They are checked when they have
- * been read: then they were its. */
+ * been read: then they were the mailbox's; and again when the client was waited
+ * for meanwhile, and they are to be sent. */
 static enum rc
 fetch(struct session *s, uint64_t at, uint64_t end)
 {
 	struct maildrop *d = &s->drop;
 	uint64_t n = (s->ahead ? (uint64_t)d->end : end) - at;
-	enum rc rc;
+	enum rc rc = RC_OK;
 
-	if (at - s->block_at < s->block_len)
-		return RC_OK;
-	if (n > sizeof(s->block))
-		n = sizeof(s->block);
-	forget(s);
-	rc = d->ops->read(d, at, s->block, (size_t)n);
-	if (rc == RC_OK)
-		rc = d->ops->check(d);
-	if (rc == RC_OK) {
+	if (at - s->block_at >= s->block_len) {
+		if (n > sizeof(s->block))
+			n = sizeof(s->block);
+		forget(s);
+		rc = d->ops->read(d, at, s->block, (size_t)n);
+		if (rc != RC_OK)
+			return rc;
 		s->block_at = at;
 		s->block_len = (size_t)n;
+	} else if (s->checked) {
+		return RC_OK;
 	}
+	rc = d->ops->check(d);
+	if (rc == RC_OK)
+		s->checked = 1;
+	else
+		forget(s);
 	return rc;
 }
 
@@ -311,9 +318,8 @@ session_fetch(struct session *s, size_t i)
 {
 	uint64_t at, end;
 
-	s->ahead = i == s->sequel && line_waiting(&s->in);
+	s->ahead = i > 0 && i == s->sequel;
 	s->drop.ops->span(&s->drop, i, &at, &end);
-	s->sequel = i + 1;
 	return at < end ? fetch(s, at, end) : s->drop.ops->check(&s->drop);
 }
 
@@ -347,6 +353,7 @@ session_send(struct session *s, size_t i,
 	}
 	if (rc == RC_OK)
 		rc = reply_end_line(&s->out);
+	s->sequel = done ? 0 : i + 1;
 	after = reply_octets(&s->out);
 	if (after > before) /* what could not be written is thrown away */
 		s->sent_octets += after - before;
@@ -365,11 +372,13 @@ static void
 debug(const struct session *s, char who, const char *text)
 {
 	char quoted[4 * REPLY_LINE_OCTETS + 3], line[sizeof(quoted) + 16];
-	int n, shown = (int)strlen(text);
-	const char *mask = "", *verb = text + strspn(text, " \t");
+	const char *mask = "", *verb;
+	int n, shown;
 
-	if (!s->config->debugging || shown == 0)
+	if (!s->config->debugging || text[0] == '\0')
 		return;
+	verb = text + strspn(text, " \t");
+	shown = (int)strlen(text);
 	if (who == 'C' && (strncasecmp(verb, "PASS", 4) == 0 ||
 			      strncasecmp(verb, "HELO", 4) == 0 ||
 			      strncasecmp(verb, "AUTH", 4) == 0 ||
@@ -399,34 +408,63 @@ wait_for_input(const struct session *s, int64_t since_ms, int64_t deadline_ms)
 	return rc;
 }
 
-/* read_line - the next line within the time it has: everything before a login
- * within one deadline, afterwards each command within its own. Replies leave
- * first, unless more lines are here already. */
+/* may_hurry - whether to read without waiting before: that is a system call
+ * less for each command of a client that answers at once. What the broker says
+ * is heard when the read has ended for want of a command; who shall make way
+ * sooner may not. */
+static unsigned
+may_hurry(struct session *s)
+{
+	if (s->prompt < SESSION_PROMPT || s->config->supersede_s == 0)
+		return 0;
+	if (!s->hurried)
+		s->hurried = peer_hurry(s->in.fd, SESSION_PROMPT_MS) & 1;
+	if (!s->hurried)
+		s->prompt = 0;
+	return s->hurried;
+}
+
+/* await_line - the next line, of which something is still to come, within the
+ * time it has: everything before a login within one deadline, afterwards each
+ * command within its own. */
+static enum rc
+await_line(struct session *s, size_t limit, struct line *line)
+{
+	int64_t now = io_now_ms(), deadline = s->login_deadline_ms;
+	enum rc rc;
+
+	if (s->logged_in)
+		deadline = now + (int64_t)s->config->idle_s * 1000;
+	if (may_hurry(s)) {
+		rc = line_read(&s->in, limit, IO_READY, line);
+		if (rc != RC_TIMEOUT)
+			return rc;
+		s->prompt = 0;
+	}
+	reply_rest(&s->out);
+	do {
+		rc = wait_for_input(s, now, deadline);
+		if (rc != RC_OK)
+			return rc;
+		rc = line_read(&s->in, limit, IO_READY, line);
+	} while (rc == RC_TIMEOUT); /* a part of it came */
+	s->prompt++;
+	if (!s->logged_in || io_now_ms() - now >= SESSION_PROMPT_MS)
+		s->prompt = 0;
+	return rc;
+}
+
+/* read_line - the next line. Replies leave first, unless it is here already. */
 static enum rc
 read_line(struct session *s, size_t limit, struct line *line)
 {
-	int64_t deadline = s->login_deadline_ms, now = io_now_ms();
-	enum rc rc = RC_OK;
+	enum rc rc;
 
-	if (!line_waiting(&s->in)) {
-		forget(s); /* it may be old when the next one comes */
-		rc = reply_flush(&s->out);
-		if (s->logged_in)
-			deadline = now + (int64_t)s->config->idle_s * 1000;
-		while (rc == RC_OK) {
-			rc = wait_for_input(s, now, deadline);
-			if (rc != RC_OK)
-				return rc;
-			rc = line_read(&s->in, limit, IO_READY, line);
-			if (rc != RC_TIMEOUT)
-				break;
-			rc = RC_OK; /* a part of a line came; wait for the rest
-				     */
-		}
-	} else {
-		rc = line_read(&s->in, limit, io_now_ms(), line);
-	}
-	return rc;
+	if (line_waiting(&s->in))
+		return line_read(&s->in, limit, IO_READY, line);
+	s->checked = 0;
+	rc = reply_flush(&s->out);
+	return rc == RC_OK ? await_line(s, limit, line) : rc;
 }
 
 /* read_command - the next line, of what length the dialect has. */
@@ -465,12 +503,13 @@ session_ask(
 static enum rc
 run(struct session *s, struct line *line, enum rc how)
 {
-	char verb[8];
+	char verb[8] = "";
 	enum rc rc;
 
 	s->out.first[0] = '\0';
 	if (how == RC_OK) {
-		snprintf(verb, sizeof(verb), "%s", line->text);
+		if (!s->decided)
+			snprintf(verb, sizeof(verb), "%s", line->text);
 		debug(s, 'C', line->text);
 		rc = command_run(s, line);
 		dialect_settle(s, verb);
@@ -542,6 +581,7 @@ session_run(struct session *s, const struct session_config *config)
 		rc = step(s);
 	if (reply_flush(&s->out) != RC_OK && s->why == NULL)
 		s->why = "client-gone";
+	reply_rest(&s->out);
 	if (is_check(s))
 		return EX_OK;
 	client_log(config->broker_fd,

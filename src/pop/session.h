@@ -14,7 +14,9 @@ enum {
 	SESSION_TRIES = 3,            /* failed logins before the close */
 	SESSION_ERRORS = 16,          /* refused commands before a login */
 	SESSION_IN_USE_OCTETS = 80,
-	SESSION_BLOCK_OCTETS = 32768 /* of a message, read at once */
+	SESSION_BLOCK_OCTETS = 65536, /* of messages, read at once */
+	SESSION_PROMPT = 8,           /* so many answers in a row, */
+	SESSION_PROMPT_MS = 50        /* each within that: it hurries */
 };
 
 struct dialect;
@@ -62,13 +64,16 @@ struct session {
 	unsigned busy_s;  /* so long another session has had the mailbox */
 	const char *why;  /* why it ended, for the log */
 	uint64_t sent, sent_octets, removed, left; /* likewise */
+	unsigned prompt; /* so many lines in a row were not waited for long */
+	unsigned hurried : 1;   /* a read from the client ends by itself */
 	unsigned unsettled : 1; /* between session_remove and session_settle */
 	unsigned ahead : 1;     /* more may be read than the message has */
+	unsigned checked : 1;   /* since then nobody could rewrite block's */
 	struct line_reader in;
 	struct reply out;
 	uint64_t block_at; /* the octets in block: where they are stored, */
 	size_t block_len;  /* and how many they are */
-	size_t sequel;     /* what comes behind the message sent last */
+	size_t sequel;     /* what comes behind the message sent last; or 0 */
 	char block[SESSION_BLOCK_OCTETS];
 };
 
@@ -140,8 +145,8 @@ enum rc session_release(struct session *s) MUST_CHECK;
 
 /* session_fetch - reads the beginning of message i (or MAILDROP_WHOLE), while
  * an answer can still say that it could not be had; where the client has asked
- * for message after message already, the next ones with it. RC_CHANGED:
- * somebody has rewritten the mailbox; RC_IO. */
+ * for the message before it, the next ones with it. RC_CHANGED: somebody has
+ * rewritten the mailbox; RC_IO. */
 enum rc session_fetch(struct session *s, size_t i) MUST_CHECK;
 
 /* session_send - sends message i, which has been fetched, through write, which

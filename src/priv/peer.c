@@ -118,6 +118,16 @@ peer_tune(int fd)
 	    fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms, sizeof(dead_ms));
 }
 
+unsigned
+peer_hurry(int fd, unsigned ms)
+{
+	const struct timeval wait_time = {
+	    .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000L};
+
+	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait_time,
+		   sizeof(wait_time)) == 0;
+}
+
 enum rc
 peer_pair(int fds[2])
 {

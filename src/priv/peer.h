@@ -26,6 +26,10 @@ unsigned peer_is_gone(int fd);
  * block a write for long. Nothing of it is fatal. */
 void peer_tune(int fd);
 
+/* peer_hurry - a read of fd waits for ms milliseconds at most and then fails
+ * with EAGAIN. 0: fd is no socket. The session may call it. */
+unsigned peer_hurry(int fd, unsigned ms);
+
 /* peer_port - the local port that fd's client reached; when fd is no internet
  * socket, what TCPLOCALPORT in the environment says; or 0. */
 unsigned peer_port(int fd);

@@ -120,16 +120,14 @@ is_end(struct cursor c)
 	}
 }
 
-/* is_date - whether a whole date begins at c and ends the line. */
+/* is_date - whether the rest of a date begins at c, behind the day's name, and
+ * ends the line. */
 static unsigned
 is_date(struct cursor c)
 {
 	size_t n;
 	const char *w = word(&c, &n);
 
-	if (!is_one_of(w, n, "SunMonTueWedThuFriSat"))
-		return 0;
-	w = word(&c, &n);
 	if (!is_one_of(w, n, "JanFebMarAprMayJunJulAugSepOctNovDec"))
 		return 0;
 	w = word(&c, &n);
@@ -158,11 +156,10 @@ from_is_valid(const char *text, size_t n)
 		c.end--;
 	while (c.at < c.end) {
 		size_t len;
+		const char *w = word(&c, &len);
 
-		skip_blanks(&c);
-		if (is_date(c))
+		if (is_one_of(w, len, "SunMonTueWedThuFriSat") && is_date(c))
 			return 1;
-		word(&c, &len);
 	}
 	return 0;
 }

@@ -47,7 +47,7 @@ enum {
 	HEAD_OCTETS = 8 + 8 * HEAD_NUMBERS + 8
 };
 
-static const char magic[8] = {'p', 'o', 'p', 'd', 'i', 'd', 'x', '1'};
+static const char magic[8] = {'p', 'o', 'p', 'd', 'i', 'd', 'x', '2'};
 
 /* layout - tells machines apart that would read each other's messages wrong. */
 static uint64_t

@@ -10,10 +10,11 @@
 #include "store/from.h"
 #include "store/index.h"
 #include "store/mbox.h"
+#include "sys/digest.h"
 #include "sys/io.h"
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 /* What the C library's loader has found out already: each CPUID instruction
  * costs a virtual machine some microseconds. */
@@ -23,6 +24,8 @@
 
 enum {
 	BLOCK_OCTETS = 128 * 1024,
+	LARGE_OCTETS = 1024 * 1024, /* a block in a mailbox that has */
+	LARGE_FROM = 32 << 20,      /* so much: new pages cost time, too */
 	BEHIND_OCTETS = 4, /* kept before the place that is looked at */
 	PSEUDO_OCTETS = 4096,
 	TICK_PAUSES = 12 /* milliseconds; a tick is at most 10 */
@@ -46,11 +49,7 @@ struct scanner {
 uint32_t
 mbox_sum(const char *line, size_t n)
 {
-	uint32_t sum = 2166136261u; /* FNV-1a, folded */
-
-	for (size_t i = 0; i < n; i++)
-		sum = (sum ^ (unsigned char)line[i]) * 16777619u;
-	return (sum ^ sum >> MESSAGE_SUM_BITS) & ((1u << MESSAGE_SUM_BITS) - 1);
+	return digest_quick(0, line, n) & ((1u << MESSAGE_SUM_BITS) - 1);
 }
 
 /* is_past - whether a change now would have another time than was. The kernel's
@@ -112,9 +111,10 @@ sweep_with(const char *p, size_t n, uint64_t *bare)
 		total += part;
 	}
 	for (; p < end; p++) {
-		if (*p != '\n')
-			continue;
-		if (p[1] == 'F' && p[5] == ' ')
+		p = memchr(p, '\n', (size_t)(end - p));
+		if (p == NULL)
+			p = end;
+		if (p == end || (p[1] == 'F' && p[5] == ' '))
 			break;
 		total += p[-1] != '\r';
 	}
@@ -260,7 +260,7 @@ slide(struct scanner *s)
 	s->at -= gone;
 	s->len -= gone;
 	left = s->d->end - s->base - (off_t)s->len;
-	room = BLOCK_OCTETS - s->len;
+	room = (s->base < LARGE_FROM ? BLOCK_OCTETS : LARGE_OCTETS) - s->len;
 	if (left < (off_t)room)
 		room = (size_t)left;
 	rc = io_pread(
@@ -374,8 +374,10 @@ scan_from(struct maildrop *d, off_t at)
 	if (CPU_FEATURE_ACTIVE(AVX2))
 		s.sweep = sweep_avx2;
 #endif
-	s.data = calloc(1, BLOCK_OCTETS + LOOK_OCTETS);
-	if (s.data == NULL)
+	/* Not by malloc, which would keep it. */
+	s.data = mmap(NULL, LARGE_OCTETS + LOOK_OCTETS, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (s.data == MAP_FAILED)
 		return RC_NOMEM;
 	rc = slide(&s);
 	if (rc == RC_OK)
@@ -388,7 +390,7 @@ scan_from(struct maildrop *d, off_t at)
 	}
 	if (rc == RC_OK)
 		rc = end_message(&s);
-	free(s.data);
+	(void)munmap(s.data, LARGE_OCTETS + LOOK_OCTETS);
 	return rc;
 }
 

@@ -80,6 +80,8 @@ io_read(int fd, void *to, size_t size, int64_t deadline_ms, size_t *got)
 		}
 		if (n == 0 || errno == ECONNRESET || errno == ETIMEDOUT)
 			return RC_EOF;
+		if (errno == EAGAIN && deadline_ms == IO_READY)
+			return RC_TIMEOUT;
 		if (errno != EINTR && errno != EAGAIN)
 			return RC_IO;
 	}

@@ -23,7 +23,8 @@ void io_sleep_until(int64_t at_ms);
  * RC_TIMEOUT: the deadline passed first; RC_IO with errno. */
 enum rc io_wait(int fd, int64_t deadline_ms) MUST_CHECK;
 
-/* IO_READY - in place of a deadline: a wait said that fd can be read. */
+/* IO_READY - in place of a deadline: a wait said that fd can be read, or fd has
+ * a receive time-out of its own. RC_TIMEOUT: nothing has come. */
 #define IO_READY INT64_MIN
 
 /* io_read - what fd has, at most size octets, waiting until the deadline.

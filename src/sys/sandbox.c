@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -70,6 +71,14 @@
 	    LOAD(ARGUMENT(n)),                                                 \
 	    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), 1, 0),                \
 	    ANSWER(SECCOMP_RET_ALLOW), ANSWER(SECCOMP_RET_KILL_PROCESS)
+/* If it is setsockopt, of that option. */
+#define ALLOW_OPTION(level, option)                                            \
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setsockopt, 0, 6),             \
+	    LOAD(ARGUMENT(1)),                                                 \
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (level), 0, 3),                \
+	    LOAD(ARGUMENT(2)),                                                 \
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (option), 0, 1),               \
+	    ANSWER(SECCOMP_RET_ALLOW), ANSWER(SECCOMP_RET_KILL_PROCESS)
 /* If it is name, and its argument n is a null pointer. */
 #define ALLOW_IF_NULL(name, n)                                                 \
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 6),                 \
@@ -122,6 +131,7 @@ static const struct sock_filter session_filter[] = {
     SELDOM,
     ALLOW_IF(newfstatat, 3, AT_EMPTY_PATH),
     ALLOW(fstat),
+    ALLOW_OPTION(SOL_SOCKET, SO_RCVTIMEO),
     /* the state file */
     ALLOW(pwrite64),
     ALLOW(ftruncate),

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 /* Most lines are shorter than a call of memchr and one of memcpy take. */
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -25,6 +26,8 @@ reply_init(struct reply *r, int fd, unsigned stall_ms)
 	r->len = 0;
 	r->written = 0;
 	r->first[0] = '\0';
+	r->data = r->few;
+	r->full = REPLY_BUFFER_OCTETS;
 }
 
 enum rc
@@ -52,12 +55,46 @@ reply_try(struct reply *r)
 	return reply_flush(r);
 }
 
+enum { LARGE_OCTETS = REPLY_LARGE_OCTETS + 2 * REPLY_PART_OCTETS };
+
+void
+reply_rest(struct reply *r)
+{
+	if (r->data == r->few)
+		return;
+	(void)munmap(r->data, LARGE_OCTETS);
+	r->data = r->few;
+	r->full = REPLY_BUFFER_OCTETS;
+	r->len = 0;
+}
+
+/* grow - who has so much to say has more: the reader is woken less often.
+ * Without the memory it goes on as it was. */
+static void
+grow(struct reply *r)
+{
+	void *large = mmap(NULL, LARGE_OCTETS, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (large == MAP_FAILED)
+		return;
+	r->data = large;
+	r->full = REPLY_LARGE_OCTETS;
+}
+
 /* flush_full - lets data go when it is full. There is always room for a part
  * of a body behind that. */
 static enum rc
 flush_full(struct reply *r)
 {
-	return r->len < REPLY_BUFFER_OCTETS ? r->broken : reply_flush(r);
+	enum rc rc;
+
+	if (r->len < r->full)
+		return r->broken;
+	rc = reply_flush(r);
+	if (rc == RC_OK && r->data == r->few)
+		grow(r);
+	return rc;
 }
 
 /* put - n octets as they are. */
@@ -67,7 +104,7 @@ put(struct reply *r, const char *octets, size_t n)
 	enum rc rc = r->broken;
 
 	while (n > 0 && rc == RC_OK) {
-		size_t room = sizeof(r->data) - r->len;
+		size_t room = r->full + 2 * REPLY_PART_OCTETS - r->len;
 		size_t part = n < room ? n : room;
 
 		memcpy(r->data + r->len, octets, part);
@@ -98,7 +135,6 @@ reply_line(struct reply *r, const char *fmt, ...)
 	char line[REPLY_LINE_OCTETS - 1];
 	va_list ap;
 	size_t len;
-	enum rc rc;
 
 	line[0] = '\0';
 	va_start(ap, fmt);
@@ -109,11 +145,18 @@ reply_line(struct reply *r, const char *fmt, ...)
 		if (line[i] == '\r' || line[i] == '\n')
 			line[i] = '?';
 	}
-	if (r->first[0] == '\0')
-		memcpy(r->first, line, len + 1);
+	return reply_made(r, line, len);
+}
+
+enum rc
+reply_made(struct reply *r, const char *text, size_t n)
+{
+	if (r->first[0] == '\0') {
+		memcpy(r->first, text, n);
+		r->first[n] = '\0';
+	}
 	reply_body(r);
-	rc = put(r, line, len);
-	return rc == RC_OK ? put(r, "\r\n", 2) : rc;
+	return reply_listed(r, text, n);
 }
 
 enum rc
@@ -125,29 +168,7 @@ reply_listed(struct reply *r, const char *text, size_t n)
 }
 
 /* copy_line - copies what stands before the first LF of n octets, or all of
- * them; returns how many. n octets of room are written, whatever they become.
- */
-#ifdef __SSE2__
-static size_t
-copy_line(char *to, const char *from, size_t n)
-{
-	const __m128i lf = _mm_set1_epi8('\n');
-	size_t i = 0;
-
-	for (; n - i >= sizeof(lf); i += sizeof(lf)) {
-		__m128i v = _mm_loadu_si128((const void *)(from + i));
-		unsigned at =
-		    (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, lf));
-
-		_mm_storeu_si128((void *)(to + i), v);
-		if (at != 0)
-			return i + (size_t)__builtin_ctz(at);
-	}
-	for (; i < n && from[i] != '\n'; i++)
-		to[i] = from[i];
-	return i;
-}
-#else
+ * them; returns how many. */
 static size_t
 copy_line(char *to, const char *from, size_t n)
 {
@@ -157,6 +178,56 @@ copy_line(char *to, const char *from, size_t n)
 		n = (size_t)(lf - from);
 	memcpy(to, from, n);
 	return n;
+}
+
+#ifdef __SSE2__
+enum { WIDE = 32 };
+
+/* where - a bit for each of WIDE octets that is c. */
+static inline uint32_t
+where(const char *octets, char c)
+{
+	const __m128i all = _mm_set1_epi8(c);
+	__m128i low = _mm_loadu_si128((const void *)octets);
+	__m128i high = _mm_loadu_si128((const void *)(octets + WIDE / 2));
+
+	low = _mm_cmpeq_epi8(low, all);
+	high = _mm_cmpeq_epi8(high, all);
+	return (uint32_t)_mm_movemask_epi8(low) |
+	       (uint32_t)_mm_movemask_epi8(high) << (WIDE / 2);
+}
+
+/* copy_wide - converts WIDE octets after the other from *from on, up to the
+ * last ones or to those with a line that begins with "."; returns where it has
+ * stopped to write. There is an octet before *from. What is copied behind a LF
+ * is always as much as it could be, and overwritten when it was too much. */
+static char *
+copy_wide(char *to, const char **from, const char *end, unsigned stuffed)
+{
+	const char *octets = *from;
+
+	for (; end - octets >= 2 * WIDE; octets += WIDE) {
+		uint32_t lfs = where(octets, '\n');
+		const char *line = octets;
+
+		if (stuffed && (where(octets, '.') &
+				   (lfs << 1 | (octets[-1] == '\n'))) != 0)
+			break;
+		memcpy(to, line, WIDE);
+		for (; lfs != 0; lfs &= lfs - 1) {
+			const char *lf = octets + __builtin_ctz(lfs);
+
+			to += lf - line;
+			*to = '\r';
+			to += lf[-1] != '\r';
+			*to++ = '\n';
+			line = lf + 1;
+			memcpy(to, line, WIDE);
+		}
+		to += octets + WIDE - line;
+	}
+	*from = octets;
+	return to;
 }
 #endif
 
@@ -183,14 +254,17 @@ convert(struct reply *r, const char *octets, size_t n, unsigned stuffed)
 			last = octets[-1];
 			at_bol = 0;
 		}
-		if (octets < end) {
-			*to = '\r';
-			to += last != '\r';
-			*to++ = '\n';
-			octets++;
-			last = '\n';
-			at_bol = 1;
-		}
+		if (octets == end)
+			break;
+		*to = '\r';
+		to += last != '\r';
+		*to++ = '\n';
+		octets++;
+#ifdef __SSE2__
+		to = copy_wide(to, &octets, end, stuffed);
+#endif
+		last = octets[-1];
+		at_bol = last == '\n';
 	}
 	r->len = (size_t)(to - r->data);
 	r->at_bol = at_bol & 1u;

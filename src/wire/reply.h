@@ -8,6 +8,7 @@
 
 enum {
 	REPLY_BUFFER_OCTETS = 65536, /* as many leave by themselves */
+	REPLY_LARGE_OCTETS = 262144, /* of a long answer, from then on */
 	REPLY_PART_OCTETS = 8192, /* of a body, converted without looking up */
 	REPLY_LINE_OCTETS = 512   /* RFC 1939 section 3, with CRLF */
 };
@@ -22,10 +23,13 @@ struct reply {
 	uint64_t written;    /* octets handed to the descriptor so far */
 	char first[REPLY_LINE_OCTETS]; /* the first line since the caller made
 					* it empty, for the -d log */
-	char data[REPLY_BUFFER_OCTETS + 2 * REPLY_PART_OCTETS];
+	size_t full;                   /* so many octets in data leave */
+	char *data;                    /* few, or memory of our own */
+	char few[REPLY_BUFFER_OCTETS + 2 * REPLY_PART_OCTETS];
 };
 
-/* reply_init - writes to fd, which stays the caller's. */
+/* reply_init - writes to fd, which stays the caller's. Memory of its own is
+ * reply_rest's to give back. */
 void reply_init(struct reply *r, int fd, unsigned stall_ms);
 
 /* reply_line - one line, formatted, with CRLF added. Octets of it that are
@@ -34,6 +38,10 @@ void reply_init(struct reply *r, int fd, unsigned stall_ms);
  * does not take it, and every later call on r says the same. */
 enum rc reply_line(struct reply *r, const char *fmt, ...) MUST_CHECK
     PRINTF(2, 3);
+
+/* reply_made - the same for a line of our own making, which is not looked at: n
+ * octets, at most REPLY_LINE_OCTETS - 2. */
+enum rc reply_made(struct reply *r, const char *text, size_t n) MUST_CHECK;
 
 /* reply_listed - a line of a listing, which is not looked at: n octets of our
  * own making, with CRLF added. Errors as above. */
@@ -66,5 +74,9 @@ enum rc reply_flush(struct reply *r) MUST_CHECK;
 
 /* reply_try - the same, if that takes no waiting; else nothing. */
 enum rc reply_try(struct reply *r) MUST_CHECK;
+
+/* reply_rest - gives back the memory that only a long answer needs, after a
+ * flush: else its end is lost. */
+void reply_rest(struct reply *r);
 
 #endif

@@ -517,6 +517,39 @@ nothing_of_a_changed_maildrop_is_served(void **state)
 	a_changed_maildrop_closes("QUIT\r\n");
 }
 
+/* Nor of what was read before it changed, with the message before; but new mail
+ * behind it is no change. */
+static void
+what_was_read_ahead_is_checked(void **state)
+{
+	struct talk t;
+
+	(void)state;
+	for (unsigned grows = 0; grows < 2; grows++) {
+		put_mbox(all_three);
+		talk_start(&t);
+		say(&t, LOGIN "RETR 1\r\nRETR 2\r\nNOOP\r\n");
+		while (strcmp(hear(&t), "+OK\r\n") != 0)
+			continue;
+		usleep(20000); /* so that the file's times differ */
+		if (grows)
+			talk_grow();
+		else
+			put_mbox(MSG_2);
+		say(&t, "RETR 3\r\nQUIT\r\n");
+		if (grows) {
+			assert_string_equal(hear(&t), "+OK 23 octets\r\n");
+			assert_string_equal(hear(&t), "Subject: three\r\n");
+		} else {
+			assert_int_equal(
+			    strncmp(hear(&t), "-ERR [SYS/TEMP]", 15), 0);
+			assert_string_equal(hear(&t), "");
+		}
+		talk_end(&t);
+		talk_forget(&t);
+	}
+}
+
 /* While a message is being sent: nothing of what is there instead gets out, and
  * no end of the message, so that no client takes it for whole. */
 static void
@@ -1093,6 +1126,7 @@ main(void)
 	    FRESH(quit_is_good_when_only_the_unlocking_fails),
 	    FRESH(mail_that_came_meanwhile_stays),
 	    FRESH(nothing_of_a_changed_maildrop_is_served),
+	    FRESH(what_was_read_ahead_is_checked),
 	    FRESH(a_message_that_changes_under_way_breaks_off),
 	    FRESH(why_the_maildrop_cannot_be_had),
 	    FRESH(an_absent_or_empty_maildrop_is_served),

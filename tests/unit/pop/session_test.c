@@ -1,6 +1,7 @@
 /* session - the loop: greeting, deadlines, limits, and how it ends. The verbs
  * are pop3_test's. */
 #include "talk.h"
+#include <sys/syscall.h>
 
 #define LOGIN "USER anna\r\nPASS geheim\r\n"
 
@@ -503,6 +504,222 @@ a_session_that_asks_stays(void **state)
 	}
 }
 
+/* -- a client that answers at once is waited for by reading alone -- */
+
+/* hurry - makes the session believe so. */
+static void
+hurry(const struct talk *t)
+{
+	for (unsigned i = 0; i < 3 * SESSION_PROMPT; i++) {
+		say(t, "NOOP\r\n");
+		assert_string_equal(hear(t), "+OK\r\n");
+	}
+}
+
+/* waits_in - the system call in which the session waits; -1: the kernel does
+ * not tell. */
+static long
+waits_in(const struct talk *t)
+{
+	char path[64], text[64] = "";
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)t->session);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return -1;
+	if (fgets(text, sizeof(text), f) == NULL)
+		text[0] = '\0';
+	fclose(f);
+	return text[0] >= '0' && text[0] <= '9' ? strtol(text, NULL, 10) : -1;
+}
+
+/* It does so, but not for long, and then waits for the broker as well. */
+static void
+it_hurries_with_a_prompt_client(void **state)
+{
+	unsigned hurried = 0;
+	struct talk t;
+
+	(void)state;
+	log_in(&t);
+	usleep(20000);
+	if (waits_in(&t) < 0) {
+		talk_end(&t);
+		talk_forget(&t);
+		skip();
+	}
+	assert_int_not_equal(waits_in(&t), SYS_read);
+	for (unsigned tries = 0; tries < 50 && !hurried; tries++) {
+		hurry(&t);
+		usleep(1000);
+		hurried = waits_in(&t) == SYS_read;
+	}
+	assert_true(hurried);
+	usleep(8 * SESSION_PROMPT_MS * 1000);
+	assert_int_not_equal(waits_in(&t), SYS_read);
+	/* It has to be earned anew. */
+	say(&t, "NOOP\r\n");
+	assert_string_equal(hear(&t), "+OK\r\n");
+	usleep(10000);
+	assert_int_not_equal(waits_in(&t), SYS_read);
+	talk_end(&t);
+	talk_forget(&t);
+}
+
+/* The rest of a line may come late, and the end at any place. */
+static void
+a_hurried_line_may_come_in_parts(void **state)
+{
+	struct talk t;
+	size_t n;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		log_in(&t);
+		hurry(&t);
+		say(&t, "ST");
+		usleep(i * 3000 * SESSION_PROMPT_MS);
+		say(&t, "AT\r\nNO");
+		assert_string_equal(hear(&t), "+OK 3 72\r\n");
+		usleep(i * 3000 * SESSION_PROMPT_MS);
+		say(&t, "OP\r\n");
+		assert_string_equal(hear(&t), "+OK\r\n");
+		hurry(&t);
+		say(&t, "DELE 1\r\nNOOP\r\nQUI");
+		shutdown(t.fd, SHUT_WR);
+		assert_string_equal(hear(&t), "+OK message 1 deleted\r\n");
+		assert_string_equal(hear(&t), "+OK\r\n");
+		assert_string_equal(hear_all(&t, &n), "");
+		talk_end(&t);
+		assert_int_equal(t.status, EX_OK);
+		assert_true(logged(&t, "deleted=0 left=3 why=\"eof\""));
+		talk_forget(&t);
+		assert_mbox(MSG_1 MSG_2 MSG_3);
+	}
+}
+
+static void
+a_hurrying_client_has_its_time(void **state)
+{
+	static const char *const octets[] = {"", "x"};
+	struct talk t;
+	int64_t ms;
+	size_t n;
+
+	(void)state;
+	script.config.idle_s = 1;
+	for (size_t i = 0; i < 2; i++) {
+		log_in(&t);
+		hurry(&t);
+		ms = drip(&t, octets[i]);
+		assert_true(ms >= 850 && ms < 3000);
+		assert_string_equal(hear_all(&t, &n), "");
+		talk_end(&t);
+		assert_true(logged(&t, "why=\"timeout\""));
+		talk_forget(&t);
+	}
+}
+
+/* Told while its client hurries it stays; when the client has paused for long
+ * enough it leaves, and with --supersede 0 whenever it waits. */
+static void
+a_hurrying_session_makes_way(void **state)
+{
+	struct talk t;
+	int64_t ms;
+	size_t n;
+
+	(void)state;
+	script.keeps_end = 1;
+	for (unsigned supersede_s = 0; supersede_s < 2; supersede_s++) {
+		script.config.supersede_s = supersede_s;
+		log_in(&t);
+		hurry(&t);
+		for (unsigned i = 0; i < 10 * supersede_s; i++) {
+			assert_int_equal(
+			    msg_send(t.broker_end, MSG_LEAVE, NULL, NULL, 0),
+			    RC_OK);
+			hurry(&t);
+		}
+		usleep(supersede_s * 1100000);
+		ms = io_now_ms();
+		assert_int_equal(
+		    msg_send(t.broker_end, MSG_LEAVE, NULL, NULL, 0), RC_OK);
+		usleep(5000);
+		say(&t, "NOOP\r\n"); /* too late */
+		assert_string_equal(hear_all(&t, &n), "");
+		assert_true(io_now_ms() - ms < 900);
+		talk_end(&t);
+		assert_int_equal(t.status, EX_OK);
+		assert_true(logged(&t, "why=\"superseded\"\n"));
+		talk_forget(&t);
+	}
+}
+
+static void
+a_dead_broker_ends_a_hurrying_session(void **state)
+{
+	struct talk t;
+	int64_t ms;
+	size_t n;
+
+	(void)state;
+	log_in(&t);
+	hurry(&t);
+	ms = io_now_ms();
+	kill(t.broker, SIGKILL);
+	assert_string_equal(hear_all(&t, &n), "");
+	assert_true(io_now_ms() - ms < 2000);
+	talk_end(&t);
+	talk_forget(&t);
+}
+
+/* A client that is no socket, or one that does not block, is waited for as
+ * ever. */
+static void
+others_are_not_hurried(void **state)
+{
+	char path[96];
+	struct talk t;
+	int fifo;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/fifo", talk_dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	script.in_path = path;
+	script.config.idle_s = 1;
+	talk_start(&t);
+	fifo = open(path, O_WRONLY | O_CLOEXEC);
+	unlink(path);
+	assert_true(fifo >= 0);
+	for (unsigned i = 0; i < 4 * SESSION_PROMPT; i++) {
+		const char *line = i == 0   ? "USER anna\r\n"
+				   : i == 1 ? "PASS geheim\r\n"
+					    : "NOOP\r\n";
+
+		if (i == 0)
+			assert_string_equal(hear(&t), greeting);
+		assert_int_equal(
+		    write(fifo, line, strlen(line)), (ssize_t)strlen(line));
+		assert_int_equal(hear(&t)[0], '+');
+	}
+	assert_string_equal(hear(&t), ""); /* after a second */
+	close(fifo);
+	talk_end(&t);
+	assert_true(logged(&t, "why=\"timeout\""));
+	talk_forget(&t);
+	script.in_path = NULL;
+	script.unblocked = 1;
+	log_in(&t);
+	hurry(&t);
+	hurry(&t);
+	assert_string_equal(hear(&t), "");
+	talk_end(&t);
+	assert_true(logged(&t, "why=\"timeout\""));
+	talk_forget(&t);
+}
+
 /* What the session asks for, and in which order: no lock is held while the
  * client thinks. */
 static void
@@ -730,6 +947,12 @@ main(void)
 	    FRESH(a_session_at_work_stays),
 	    FRESH(a_session_in_the_middle_of_a_message_stays),
 	    FRESH(a_session_that_asks_stays),
+	    FRESH(it_hurries_with_a_prompt_client),
+	    FRESH(a_hurried_line_may_come_in_parts),
+	    FRESH(a_hurrying_client_has_its_time),
+	    FRESH(a_hurrying_session_makes_way),
+	    FRESH(a_dead_broker_ends_a_hurrying_session),
+	    FRESH(others_are_not_hurried),
 	    FRESH(every_lock_is_given_up_again),
 	    FRESH(the_end_is_cut_off_by_one_question),
 	    FRESH(quit_is_answered_before_the_locks_end),

@@ -51,6 +51,7 @@ static struct script {
 	unsigned keeps_end;     /* talk.broker_end is the broker's, too */
 	unsigned tls_is_gone;   /* nobody is at the control descriptor */
 	unsigned tight;         /* the client's socket takes 4 KiB at most */
+	unsigned unblocked;     /* and does not block */
 	int unlock_after;       /* the second waits for an octet here; 0: no */
 	struct session_config config;
 } script;
@@ -297,6 +298,9 @@ talk_start(struct talk *t)
 		if (dup2(t->log, 2) < 0)
 			_exit(99);
 		config.in_fd = config.out_fd = client[1];
+		if (script.unblocked &&
+		    fcntl(client[1], F_SETFL, O_NONBLOCK) != 0)
+			_exit(99);
 		config.broker_fd = pair[0];
 		config.dialect = script.undecided ? NULL : &pop3_dialect;
 		if (script.in_path != NULL)

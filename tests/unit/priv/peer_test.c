@@ -8,12 +8,14 @@
 /* clang-format on */
 #include "priv/peer.h"
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 static int
@@ -342,6 +344,34 @@ tcp_is_tuned(void **state)
 	close(l);
 }
 
+/* A read ends by itself, and without harm to what comes later. */
+static void
+a_read_that_hurries_ends(void **state)
+{
+	struct timespec from, to;
+	int fds[2], ends[2];
+	char octet;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_true(peer_hurry(fds[0], 70));
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	assert_int_equal(read(fds[0], &octet, 1), -1);
+	assert_int_equal(errno, EAGAIN);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	assert_in_range((to.tv_sec - from.tv_sec) * 1000 +
+			    (to.tv_nsec - from.tv_nsec) / 1000000,
+	    60, 2000);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	assert_int_equal(read(fds[0], &octet, 1), 1);
+	assert_int_equal(pipe(ends), 0);
+	assert_false(peer_hurry(ends[0], 70));
+	for (unsigned i = 0; i < 2; i++) {
+		close(fds[i]);
+		close(ends[i]);
+	}
+}
+
 /* The pair keeps frames apart, and no program that is run inherits it. */
 static void
 the_pair_keeps_frames_apart(void **state)
@@ -377,6 +407,7 @@ main(void)
 	    cmocka_unit_test(addresses_are_printed_in_one_way),
 	    cmocka_unit_test(a_client_may_be_gone_before_it_is_named),
 	    cmocka_unit_test(tcp_is_tuned),
+	    cmocka_unit_test(a_read_that_hurries_ends),
 	    cmocka_unit_test(the_pair_keeps_frames_apart),
 	};
 

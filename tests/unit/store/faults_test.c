@@ -10,6 +10,7 @@
 #include "update.h"
 #include <errno.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -98,6 +99,15 @@ void *
 reallocarray(void *p, size_t n, size_t size)
 {
 	return fails(MEMORY) ? NULL : __libc_realloc(p, n * size);
+}
+
+void *
+mmap(void *at, size_t n, int prot, int flags, int fd, off_t from)
+{
+	if (fails(MEMORY))
+		return MAP_FAILED;
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr) */
+	return (void *)syscall(SYS_mmap, at, n, prot, flags, fd, from);
 }
 #endif
 

@@ -923,7 +923,7 @@ rubbish(void **state)
 		for (size_t i = 0; i < sizeof(octets); i++)
 			octets[i] = (unsigned char)dice(&seed, 256);
 		if (round % 2 == 0)
-			memcpy(octets, "popdidx1", 8);
+			memcpy(octets, "popdidx2", 8);
 		put_index(s, octets, dice(&seed, sizeof(octets) + 1));
 		assert_true(is_right(s, 1));
 	}

@@ -180,6 +180,7 @@ sends(struct maildrop *d, size_t i, size_t max, uint64_t *seed)
 		at = end;
 	}
 	assert_int_equal(octets, d->msg[i].octets);
+	reply_rest(&reply);
 	free(block);
 	close(out);
 }
@@ -290,6 +291,26 @@ large_by_dice(void **state)
 		}
 		agrees(data, n, &seed, round % 8 == 0);
 	}
+	free(data);
+}
+
+/* Behind so much the blocks are larger: by dice again, and with no text. */
+static void
+huge_by_dice(void **state)
+{
+	enum { LARGE_FROM = 32 << 20, MORE = 5 << 20 };
+	size_t n = sizeof(FROM), size = LARGE_FROM - 3 * BLOCK + MORE;
+	char *data = malloc(size + 100);
+	uint64_t seed = 11;
+
+	(void)state;
+	assert_non_null(data);
+	memset(data, 'y', size);
+	memcpy(data, FROM "\n", n);
+	n = size - MORE;
+	while (n < size)
+		n = add(data, n, &seed);
+	assert_true(agrees(data, n, &seed, 0) > MORE / 2000);
 	free(data);
 }
 
@@ -705,6 +726,7 @@ main(void)
 	    cmocka_unit_test(odd_by_hand),
 	    cmocka_unit_test(small_by_dice),
 	    cmocka_unit_test(large_by_dice),
+	    cmocka_unit_test(huge_by_dice),
 	    cmocka_unit_test(slid_over_block_ends),
 	    cmocka_unit_test(from_line_ends_a_block),
 	    cmocka_unit_test(long_from_lines),

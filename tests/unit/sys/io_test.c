@@ -127,6 +127,36 @@ nap_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
+/* What was said to be ready and is not, and what ends by itself. */
+static void
+a_read_that_finds_nothing_says_so(void **state)
+{
+	const struct timeval soon = {.tv_usec = 60000};
+	char octet;
+	size_t got;
+	int64_t ms;
+
+	(void)state;
+	assert_int_equal(
+	    setsockopt(a, SOL_SOCKET, SO_RCVTIMEO, &soon, sizeof(soon)), 0);
+	ms = io_now_ms();
+	assert_int_equal(io_read(a, &octet, 1, IO_READY, &got), RC_TIMEOUT);
+	ms = io_now_ms() - ms;
+	assert_in_range(ms, 50, 1000);
+	assert_int_equal(write(b, "x", 1), 1);
+	assert_int_equal(io_read(a, &octet, 1, IO_READY, &got), RC_OK);
+	assert_int_equal(fcntl(a, F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(io_read(a, &octet, 1, IO_READY, &got), RC_TIMEOUT);
+	/* With a deadline it is the deadline that counts. */
+	ms = io_now_ms();
+	assert_int_equal(
+	    io_read(a, &octet, 1, io_now_ms() + 200, &got), RC_TIMEOUT);
+	assert_true(io_now_ms() - ms >= 200);
+	close(b);
+	b = -1;
+	assert_int_equal(io_read(a, &octet, 1, IO_READY, &got), RC_EOF);
+}
+
 static volatile sig_atomic_t signals;
 
 static void
@@ -640,6 +670,7 @@ main(void)
 	    CASE(the_end_is_eof_behind_the_last_octet),
 	    CASE(a_reset_is_eof),
 	    CASE(a_read_that_would_block_waits_on),
+	    CASE(a_read_that_finds_nothing_says_so),
 	    CASE(a_failed_read_is_io),
 	    CASE(writing_writes_all_through_signals),
 	    CASE(writing_waits_where_it_would_block),

@@ -11,12 +11,14 @@
 #include "sys/sandbox.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -122,7 +124,7 @@ allowed_by(sandbox *shut_in, const long *some)
 static void
 every_call(void **state)
 {
-	static const long some[] = {SYS_newfstatat, -1};
+	static const long some[] = {SYS_newfstatat, SYS_setsockopt, -1};
 
 	(void)state;
 	if (!is_filtered())
@@ -159,6 +161,19 @@ arguments(void **state)
 	    7);
 	assert_int_equal(within(sandbox_session, SYS_newfstatat, AT_FDCWD,
 			     (long)"/", 0, 0, 0),
+	    -SIGSYS);
+	/* how long a read waits, and no other option */
+	assert_int_equal(within(sandbox_session, SYS_setsockopt, -1, SOL_SOCKET,
+			     SO_RCVTIMEO, 0, 0),
+	    7);
+	assert_int_equal(within(sandbox_session, SYS_setsockopt, -1, SOL_SOCKET,
+			     SO_SNDTIMEO, 0, 0),
+	    -SIGSYS);
+	assert_int_equal(within(sandbox_session, SYS_setsockopt, -1, SOL_SOCKET,
+			     SO_ATTACH_FILTER, 0, 0),
+	    -SIGSYS);
+	assert_int_equal(within(sandbox_session, SYS_setsockopt, -1,
+			     IPPROTO_TCP, SO_RCVTIMEO, 0, 0),
 	    -SIGSYS);
 	memory_without_code(sandbox_session);
 }

@@ -15,16 +15,30 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { FULL = REPLY_BUFFER_OCTETS, STALL_MS = 10000 };
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define SANITIZED
+#endif
+
+enum {
+	FULL = REPLY_BUFFER_OCTETS,
+	LARGE = REPLY_LARGE_OCTETS,
+	STALL_MS = 10000
+};
 
 static struct reply r;
-static char sent[8 * FULL]; /* what begin's descriptor has got */
+static char sent[8 * LARGE]; /* what begin's descriptor has got */
 
 /* begin - replies that are written into a file in memory. */
 static int
@@ -41,6 +55,7 @@ static int
 end(void **state)
 {
 	(void)state;
+	reply_rest(&r);
 	return close(r.fd);
 }
 
@@ -62,6 +77,7 @@ again(void)
 {
 	assert_int_equal(ftruncate(r.fd, 0), 0);
 	assert_true(lseek(r.fd, 0, SEEK_SET) == 0);
+	reply_rest(&r);
 	reply_init(&r, r.fd, STALL_MS);
 }
 
@@ -210,6 +226,28 @@ the_full_buffer_makes_no_difference(void **state)
 	}
 }
 
+/* The same for the larger one of a long answer. */
+static void
+the_large_buffer_makes_no_difference(void **state)
+{
+	static const char sample[] = "\n.\n..\r\n.\r\r\n\n\r\n.a\rb\r.\n.";
+	static char stored[FULL + LARGE + 2 * sizeof(sample)];
+	static char wire[2 * sizeof(stored)];
+	size_t tail = sizeof(sample) - 1;
+
+	(void)state;
+	memset(stored, 'x', sizeof(stored));
+	for (size_t lead = FULL + LARGE - 2 * tail; lead <= FULL + LARGE + 2;
+	     lead++) {
+		size_t n = lead + tail;
+
+		memset(stored, 'x', lead);
+		memcpy(stored + lead, sample, tail);
+		put(stored, n);
+		body_is(wire, model(stored, n, wire));
+	}
+}
+
 /* counted - the same rule for a body that the client counts: no dots, and no
  * line behind the last. */
 static size_t
@@ -253,6 +291,35 @@ count(const char *stored, size_t n, size_t cut)
 		assert_int_equal(collect(), wire_n);
 		assert_true(memcmp(sent, wire, wire_n) == 0);
 		again();
+	}
+}
+
+/* Lines of many lengths, with each sort of end and beginning, at every place of
+ * what is converted in one step. */
+static void
+no_place_makes_a_difference(void **state)
+{
+	static const char *const samples[] = {"\n", "\n.", "\r\n", "\r\n.",
+	    "\n\n", "\n.\n", "\r\r\n", "\n..\r\n.\n", "\r.\n\r\n"};
+	char stored[400], wire[2 * sizeof(stored) + 5];
+
+	(void)state;
+	for (size_t s = 0; s < sizeof(samples) / sizeof(samples[0]); s++) {
+		size_t len = strlen(samples[s]);
+
+		for (size_t at = 0; at <= 140; at++) {
+			for (size_t every = len; every <= 70; every++) {
+				memset(stored, 'x', sizeof(stored));
+				for (size_t i = at; i + len <= sizeof(stored);
+				     i += every)
+					memcpy(stored + i, samples[s], len);
+				put(stored, sizeof(stored));
+				body_is(
+				    wire, model(stored, sizeof(stored), wire));
+				if (every % 16 == at % 16)
+					count(stored, sizeof(stored), at);
+			}
+		}
 	}
 }
 
@@ -344,7 +411,7 @@ no_part_makes_a_difference(void **state)
 static void
 listed_lines_get_their_ends(void **state)
 {
-	static char wire[3 * FULL];
+	static char wire[3 * LARGE];
 	char text[40];
 	size_t n = 0;
 
@@ -352,7 +419,7 @@ listed_lines_get_their_ends(void **state)
 	assert_int_equal(reply_line(&r, "+OK"), RC_OK);
 	memcpy(wire, "+OK\r\n", 5);
 	n = 5;
-	for (size_t i = 0; n < 2 * FULL + 1000; i++) {
+	for (size_t i = 0; n < FULL + 2 * LARGE + 1000; i++) {
 		size_t len = i % sizeof(text);
 
 		memset(text, '0' + (int)(i % 10), sizeof(text));
@@ -361,7 +428,7 @@ listed_lines_get_their_ends(void **state)
 		memcpy(wire + n + len, "\r\n", 2);
 		n += len + 2;
 		assert_true(reply_octets(&r) == n);
-		assert_true(r.len < FULL);
+		assert_true(r.len < (n < FULL ? FULL : LARGE));
 	}
 	memcpy(wire + n, ".\r\n", 3);
 	body_is(wire, n + 3);
@@ -404,7 +471,7 @@ a_body_begins_anew(void **state)
 static void
 octets_are_counted_as_given(void **state)
 {
-	static char much[3 * FULL];
+	static char much[FULL + 3 * LARGE];
 
 	(void)state;
 	assert_int_equal(reply_octets(&r), 0);
@@ -424,7 +491,7 @@ octets_are_counted_as_given(void **state)
 static void
 bodies_of_many_buffers_come_through(void **state)
 {
-	static char stored[2 * FULL + 77], wire[4 * FULL + 1024];
+	static char stored[FULL + LARGE + 77], wire[2 * sizeof(stored) + 5];
 	static const char *const patterns[] = {"\n", ".\n", ".", "\r", "\r\n",
 	    ".\r\n", "a\n", "abc.\n.\r\r\n", "\r\r\n"};
 	unsigned long seed = 20250101;
@@ -606,6 +673,64 @@ a_full_buffer_leaves_by_itself(void **state)
 	assert_int_equal(reply_flush(&r), RC_OK);
 	assert_int_equal(collect(), FULL + 1);
 	assert_true(r.written == FULL + 1);
+}
+
+/* Behind that, more of it leaves together; and what that takes is given back.
+ */
+static void
+a_long_answer_leaves_in_larger_parts(void **state)
+{
+	static char octets[LARGE];
+
+	(void)state;
+	memset(octets, 'a', sizeof(octets));
+	for (unsigned i = 0; i < 2; i++) {
+		put(octets, FULL);
+		assert_int_equal(collect(), FULL);
+		assert_true(r.data != r.few);
+		put(octets, LARGE - 1);
+		assert_int_equal(collect(), FULL);
+		put(octets, 1);
+		assert_int_equal(collect(), FULL + LARGE);
+		put(octets, 3);
+		assert_int_equal(reply_flush(&r), RC_OK);
+		assert_int_equal(collect(), FULL + LARGE + 3);
+		assert_true(r.data != r.few);
+		reply_rest(&r);
+		assert_true(r.data == r.few && r.full == FULL);
+		assert_true(r.written == FULL + LARGE + 3);
+		again();
+	}
+	reply_rest(&r); /* of nothing */
+}
+
+/* Where there is no memory it goes on in parts of the old size. */
+static void
+a_long_answer_needs_no_memory(void **state)
+{
+	static char octets[FULL];
+	int status;
+	pid_t pid;
+
+	(void)state;
+#ifdef SANITIZED
+	skip();
+#endif
+	memset(octets, 'a', sizeof(octets));
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		const struct rlimit none = {0, 0};
+		unsigned good = setrlimit(RLIMIT_AS, &none) == 0;
+
+		for (unsigned i = 0; i < 3; i++)
+			good &= reply_stuffed(&r, octets, FULL) == RC_OK;
+		_exit(good && r.written == 3 * FULL && r.data == r.few ? 7 : 8);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 7);
+	assert_int_equal(collect(), 3 * FULL);
 }
 
 /* all_say - every call gives rc, however much is tried. */
@@ -810,6 +935,8 @@ main(void)
 	    CASE(no_split_makes_a_difference),
 	    CASE(a_nul_is_an_octet),
 	    CASE(the_full_buffer_makes_no_difference),
+	    CASE(the_large_buffer_makes_no_difference),
+	    CASE(no_place_makes_a_difference),
 	    CASE(counted_bodies_are_not_stuffed),
 	    CASE(pieces_by_dice),
 	    CASE(no_part_makes_a_difference),
@@ -826,6 +953,8 @@ main(void)
 	    CASE(the_first_line_is_kept_for_the_log),
 	    CASE(replies_leave_together),
 	    CASE(a_full_buffer_leaves_by_itself),
+	    CASE(a_long_answer_leaves_in_larger_parts),
+	    CASE(a_long_answer_needs_no_memory),
 	    CASE(a_try_does_not_wait),
 	    CASE(a_client_that_is_gone_is_eof),
 	    CASE(a_client_that_goes_away_inside_a_body_is_eof),
