@@ -62,6 +62,7 @@ refused 71 '^in\.popd: cannot start: ' prctl,0=38
 refused 71 '^in\.popd: cannot start: ' socketpair
 refused 71 '^in\.popd: cannot fork: ' fork
 refused 71 '^in\.popd: no random numbers: ' getrandom --secrets "$tmp/secrets"
+refused 66 '^in\.popd: cannot read the secrets ' fstat,0=6 --secrets "$tmp/secrets"
 # the session: who is not shut in ends
 refused 71 '^$' prctl,0=1
 refused 71 '^$' dup2
@@ -70,6 +71,9 @@ refused 71 '^$' close_range,0=4
 refused 71 '^$' setrlimit
 refused 71 '^$' prctl,0=4
 refused 71 '^$' prctl,0=22
+# The broker, too; but the session may have greeted by then.
+run "$refuse" dup2,1=1 "$popd" -m "$tmp/spool" --state "$tmp/state"
+is "$status" 71 "in.popd, dup2,1=1 refused: exit status"
 if is_root; then
 	for call in chroot setgroups setresgid setresuid; do
 		refused 71 '^$' "$call"
@@ -77,6 +81,8 @@ if is_root; then
 fi
 # What descriptor 2 is it cannot see: perhaps the client.
 refused 66 '^$' fstat,0=2 --spool "$tmp/absent"
+run "$refuse" fstat,0=2 "$refuse" dup2,1=2 "$popd" -m "$tmp/spool"
+is "$status/$out" 71/ "in.popd, which cannot do without it: exit status"
 
 run "$refuse" uname "$popd" -m "$tmp/spool" --state "$tmp/state"
 like "$out" '^\+OK POP3 localhost in' "a host that has no name for us"
@@ -142,11 +148,45 @@ if is_root; then
 	chmod 755 "$tmp/spool"
 fi
 
+# ---- hosts that lack something
+cat >"$tmp/lacking" <<-'END'
+	#!/bin/sh
+	# lacking WHAT COMMAND...: in a mount namespace of our own
+	case $1 in
+	state) mount -t tmpfs -o ro,mode=755 none /var/lib ;;
+	nobody) mount --bind "${0%/*}/few" /etc/passwd ;;
+	esac || exit 99
+	shift
+	exec "$@"
+END
+chmod 755 "$tmp/lacking"
+echo root:x:0:0::/root:/bin/sh >"$tmp/few"
+namespaces=0
+! is_root || ! unshare -m true 2>/dev/null || namespaces=1
+# lacks WHAT STATUS PATTERN COMMAND...
+lacks() {
+	what=$1 wanted=$2 pattern=$3
+	shift 3
+	run unshare -m "$tmp/lacking" "$what" "$@"
+	is "$status/$out" "$wanted/" "${1##*/}, no $what: exit status, and no greeting"
+	like "$err" "$pattern" "${1##*/}, no $what: says so"
+}
+if [ "$namespaces" -eq 1 ]; then
+	lacks state 72 '^in\.popd: cannot make the empty directory ' \
+		"$popd" -m "$tmp/spool" --state none
+	lacks nobody 67 '^in\.popd: no user nobody ' \
+		"$popd" -m "$tmp/spool" --state "$tmp/state"
+else
+	skip "hosts that lack something" "needs root, and namespaces"
+fi
+
 # ---- without root
 nobody="env"
 ! is_root || nobody="setpriv --reuid=65534 --regid=65534 --clear-groups"
 mkdir -m 700 "$tmp/own"
-! is_root || chown 65534:65534 "$tmp/own"
+# whose group it is, is of no matter then
+! is_root || { chown 65534:65534 "$tmp/own" && chown 0:8 "$tmp/spool" &&
+	chmod 2775 "$tmp/spool"; }
 if $nobody test -x "$popd"; then
 	# shellcheck disable=SC2086 # a list
 	# without DIRECTORY VARIABLE...: which state directory there is then.
@@ -245,6 +285,14 @@ tls_refused 78 'cannot use the certificate' prctl,0=4
 tls_refused 71 '^in\.popd-tls: cannot start: ' socketpair
 tls_refused 71 '^in\.popd-tls: cannot fork: ' fork
 tls_refused 71 '^$' waitpid
+run "$refuse" fstat,0=2 "$tls" --cert "$tmp/absent" -- true
+is "$status/$err" 78/ "in.popd-tls, which cannot see what descriptor 2 is: nothing there"
+run "$refuse" fstat,0=2 "$refuse" dup2,1=2 "$tls" --cert "$tmp/cert.pem" -- true
+is "$status" 71 "in.popd-tls, which cannot do without it: exit status"
+if [ "$namespaces" -eq 1 ]; then
+	lacks state 72 '^in\.popd-tls: cannot make the empty directory ' \
+		"$tls" --cert "$tmp/cert.pem" -- true
+fi
 # the program, which is not run without what it needs
 tls_refused 71 '^in\.popd-tls: cannot start .*/program: ' fcntl,1=1030
 tls_refused 71 '^in\.popd-tls: cannot start .*/program: ' dup2,1=0

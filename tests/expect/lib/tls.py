@@ -75,7 +75,7 @@ def fds(pid):
 class Run:
     """One connection. options: in.popd-tls's. The client is not TLS yet."""
 
-    def __init__(self, *options, mail=MAIL, files=(cert, key)):
+    def __init__(self, *options, mail=MAIL, files=(cert, key), program=None):
         with open(box, "wb") as f:
             f.write(mail)
         os.chown(box, UID, UID)
@@ -86,8 +86,9 @@ class Run:
         self.inode = "socket:[%d]" % os.fstat(theirs.fileno()).st_ino
         self.p = subprocess.Popen(
             [programs + "/in.popd-tls", "--cert", files[0], "--key", files[1],
-             *options, "--", programs + "/in.popd", "-m", spool, "--state",
-             "none", "-P", tmp + "/passwd"],
+             *options, "--", *(program or (
+                 programs + "/in.popd", "-m", spool, "--state", "none", "-P",
+                 tmp + "/passwd"))],
             stdin=theirs, stdout=theirs, stderr=theirs,
             env={"PATH": os.environ["PATH"]})
         theirs.close()
@@ -277,6 +278,17 @@ for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
     say(r.s.session is None or not r.s.session.has_ticket,
         "without a ticket", r.s.session)
     r.end()
+
+# Another program of UCSPI-TLS wants to know what was negotiated, and says it to
+# the client: environment strings, and one NUL more.
+r = Run("--starttls", program=("sh", "-c", 'printf Y >&"$SSLCTLFD"; '
+        'cat <&"$SSLCTLFD" >&"$SSLWRITEFD"; exit 3'))
+r.tls()
+said = r.f.read()
+say(said == b"SSL_PROTOCOL=%s\0SSL_CIPHER=%s\0\0" % (
+    r.s.version().encode(), r.s.cipher()[0].encode()),
+    "who asks hears what was negotiated", said)
+say(r.end() == 3, "and the program's exit status is ours")
 
 # -- the processes --
 

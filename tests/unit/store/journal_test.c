@@ -1113,14 +1113,15 @@ meddle(const struct files *f, off_t at, const char *octets, size_t n)
 static void
 list_that_changes(void **state)
 {
-	/* the first run of 3000 octets is 10 long now, or 0, or endless; or the
-	 * last one is 200 long, and there is nothing behind it */
+	/* the first run of 3000 octets is 10 long now, or 0, or endless; or
+	 * what is behind it is; or the last one is 200 long, and no more is
+	 * there */
 	static const struct {
 		off_t at;
 		const char *octets;
 		size_t n;
 	} lists[] = {{1, "\x8a\0", 2}, {1, "\0", 1}, {1, "\x80\x80\x80\x80", 4},
-	    {5, "\xc8\1", 2}};
+	    {3, "\x80\x80\x80\x80", 4}, {5, "\xc8\1", 2}};
 	const struct spool *s = *state;
 	char *data = fill(9000);
 
