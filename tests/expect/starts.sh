@@ -40,12 +40,12 @@ run() {
 serve() {
 	run "$popd" -m "$tmp/spool" --state "$tmp/state" "$@"
 }
-# refused STATUS PATTERN CALL [OPTION...]
+# refused STATUS PATTERN CALL [OPTION...]: STATUS is a pattern.
 refused() {
 	wanted=$1 pattern=$2 call=$3
 	shift 3
 	run "$refuse" "$call" "$popd" -m "$tmp/spool" --state "$tmp/state" "$@"
-	is "$status" "$wanted" "in.popd, $call refused: exit status"
+	like "$status" "^($wanted)\$" "in.popd, $call refused: exit status"
 	is "$out" "" "in.popd, $call refused: no greeting"
 	like "$err" "$pattern" "in.popd, $call refused: says what it has to say"
 }
@@ -62,15 +62,15 @@ refused 71 '^in\.popd: cannot start: ' prctl,0=38
 refused 71 '^in\.popd: cannot start: ' socketpair
 refused 71 '^in\.popd: cannot fork: ' fork
 refused 71 '^in\.popd: no random numbers: ' getrandom --secrets "$tmp/secrets"
-refused 66 '^in\.popd: cannot read the secrets ' fstat,0=6 --secrets "$tmp/secrets"
-# the session: who is not shut in ends
-refused 71 '^$' prctl,0=1
+refused 66 '^in\.popd: cannot read the secrets ' fstat,0=8 --secrets "$tmp/secrets"
+# the session: who is not shut in ends, and so does the judge
+refused '7[01]' '^$' prctl,0=1
 refused 71 '^$' dup2
 refused 71 '^$' dup2,1=3
 refused 71 '^$' close_range,0=4
-refused 71 '^$' setrlimit
-refused 71 '^$' prctl,0=4
-refused 71 '^$' prctl,0=22
+refused '7[01]' '^$' setrlimit
+refused '7[01]' '^$' prctl,0=4
+refused '7[01]' '^$' prctl,0=22
 # The broker, too; but the session may have greeted by then.
 run "$refuse" dup2,1=1 "$popd" -m "$tmp/spool" --state "$tmp/state"
 is "$status" 71 "in.popd, dup2,1=1 refused: exit status"

@@ -147,7 +147,7 @@ def unprivileged(pid, name):
 def empty_root(pid, when):
     root = "/proc/%d/root" % pid
     say(os.stat(root).st_ino != os.stat("/").st_ino,
-        when + " the session has a root of its own")
+        when + " there is a root of its own")
     say(os.listdir(root + "/") == [], when + " that is empty",
         os.listdir(root + "/"))
     s = os.stat(root + "/")
@@ -175,9 +175,28 @@ r = Run()
 say(r.greeting.startswith(b"+OK POP3 "), "greeting", r.greeting)
 unprivileged(r.session, "before the login the session")
 empty_root(r.session, "before the login")
-mine, _ = descriptors(r, "before the login")
+mine, parents = descriptors(r, "before the login")
 say(set(mine) == {0, 1, 2, 3}, "before the login it has nothing else", mine)
+judge = children(r.broker)[-1]
+for _ in range(100):  # until he has given up what he does not need
+    if status(judge)["Seccomp"] == ["2"]:
+        break
+    time.sleep(0.01)
+say(children(r.broker) == [r.session, judge] and children(judge) == [],
+    "before the login there are three processes")
+unprivileged(judge, "the judge")
+empty_root(judge, "of the judge:")
+say(status(judge)["Seccomp"] == ["2"], "the judge is filtered")
+his = sorted(t for t in fds(judge).values() if t != "/dev/null")
+say([t for t in his if t.startswith("/")] == ["/etc/passwd", tmp + "/passwd"]
+    and len(his) == 5, "he has the accounts, two pairs and the log", his)
+say(not any(t.endswith("/passwd") for t in parents.values()),
+    "the parent has no accounts", parents)
 say(r.login().startswith(b"+OK maildrop has 2"), "login")
+for _ in range(100):
+    if len(children(r.broker)) == 1:
+        break
+    time.sleep(0.01)
 say(children(r.broker) == [r.session] and children(r.session) == [],
     "after the login there are two processes")
 unprivileged(r.session, "after the login the session")
