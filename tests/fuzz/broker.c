@@ -181,6 +181,19 @@ drain(int fd)
 	}
 }
 
+/* put_seen - the mailbox's times, if the session knows them. */
+static enum rc
+put_seen(struct buf *body, unsigned how)
+{
+	struct stat st;
+	struct seen seen;
+
+	if ((how & 16) != 0 || fstatat(spool, "anna", &st, 0) != 0)
+		memset(&st, 0, sizeof(st));
+	seen = (struct seen){.mtime = st.st_mtim, .ctime = st.st_ctim};
+	return seen_put(body, &seen);
+}
+
 /* ask - one request from in. */
 static enum rc
 ask(struct broker *b, int fd, struct input *in)
@@ -194,7 +207,7 @@ ask(struct broker *b, int fd, struct input *in)
 	enum rc rc = RC_OK;
 
 	buf_init(&body, room, sizeof(room));
-	if (type == MSG_UPDATE && how % 8 != 0) {
+	if ((type == MSG_UPDATE || type == MSG_REMOVE) && how % 8 != 0) {
 		/* numbers that may hold together */
 		struct order o = {.from = input_octet(in),
 		    .gap = input_octet(in),
@@ -205,7 +218,11 @@ ask(struct broker *b, int fd, struct input *in)
 		if (how % 2 != 0)
 			o.gap = o.size - o.from;
 		o.list_sum = input_number(in);
+		if (type == MSG_REMOVE)
+			o.list_len = 0;
 		rc = order_put(&body, &o);
+		if (rc == RC_OK && type == MSG_REMOVE)
+			rc = put_seen(&body, how);
 	} else if (how % 8 != 7 &&
 		   (type == MSG_OPEN || type == MSG_AUTHENTICATE ||
 		       type == MSG_APOP || type == MSG_LOG ||

@@ -248,6 +248,8 @@ for how in '\000' '\002' '\004' '\006'; do
 		printf "$how\\004\\001\\000\\010\\000\\012$cut\\014\\000\\006\\000\\004\\001\\006folder\\010\\000\\012$cut\\014\\000" |
 			seed broker
 		# shellcheck disable=SC2059
+		printf "$how\\004\\001\\000\\014\\000\\034$cut\\014\\000" | seed broker
+		# shellcheck disable=SC2059
 		printf "$how\\004\\001\\000\\014\\000\\360\\001\\000\\046\\010\\000\\012$cut" |
 			seed broker
 	done
