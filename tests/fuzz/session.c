@@ -121,6 +121,16 @@ client_update(int broker_fd, const struct order *order)
 }
 
 enum rc
+client_remove(int broker_fd, const struct order *order, const struct seen *seen)
+{
+	(void)seen;
+	must(order->list_len == 0);
+	if ((b.mood & NO_LOCK) != 0)
+		return RC_BUSY;
+	return client_update(broker_fd, order);
+}
+
+enum rc
 client_unlock(int broker_fd)
 {
 	(void)broker_fd;
