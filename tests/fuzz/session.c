@@ -352,7 +352,7 @@ check(struct text said, int out_fd)
 	reply(&out); /* the greeting */
 	/* a client that goes in the middle of AUTH hears nothing more */
 	must(!s.out.broken ||
-	    (s.out.broken == RC_EOF && strcasestr(said.at, "AUTH") != NULL));
+	     (s.out.broken == RC_EOF && strcasestr(said.at, "AUTH") != NULL));
 	if (b.secured == 0 && !s.out.broken) {
 		while (all && next_line(&said, &line))
 			all = follow(&line, &out, &announced);
