@@ -430,17 +430,18 @@ may_hurry(struct session *s)
 static enum rc
 await_line(struct session *s, size_t limit, struct line *line)
 {
-	int64_t now = io_now_ms(), deadline = s->login_deadline_ms;
+	int64_t now, deadline = s->login_deadline_ms;
 	enum rc rc;
 
-	if (s->logged_in)
-		deadline = now + (int64_t)s->config->idle_s * 1000;
 	if (may_hurry(s)) {
 		rc = line_read(&s->in, limit, IO_READY, line);
 		if (rc != RC_TIMEOUT)
 			return rc;
 		s->prompt = 0;
 	}
+	now = io_now_ms();
+	if (s->logged_in)
+		deadline = now + (int64_t)s->config->idle_s * 1000;
 	reply_rest(&s->out);
 	do {
 		rc = wait_for_input(s, now, deadline);

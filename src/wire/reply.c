@@ -168,7 +168,29 @@ reply_listed(struct reply *r, const char *text, size_t n)
 }
 
 /* copy_line - copies what stands before the first LF of n octets, or all of
- * them; returns how many. */
+ * them; returns how many. n octets of room are written, whatever they become.
+ */
+#ifdef __SSE2__
+static size_t
+copy_line(char *to, const char *from, size_t n)
+{
+	const __m128i lf = _mm_set1_epi8('\n');
+	size_t i = 0;
+
+	for (; n - i >= sizeof(lf); i += sizeof(lf)) {
+		__m128i v = _mm_loadu_si128((const void *)(from + i));
+		unsigned at =
+		    (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, lf));
+
+		_mm_storeu_si128((void *)(to + i), v);
+		if (at != 0)
+			return i + (size_t)__builtin_ctz(at);
+	}
+	for (; i < n && from[i] != '\n'; i++)
+		to[i] = from[i];
+	return i;
+}
+#else
 static size_t
 copy_line(char *to, const char *from, size_t n)
 {
@@ -178,56 +200,6 @@ copy_line(char *to, const char *from, size_t n)
 		n = (size_t)(lf - from);
 	memcpy(to, from, n);
 	return n;
-}
-
-#ifdef __SSE2__
-enum { WIDE = 32 };
-
-/* where - a bit for each of WIDE octets that is c. */
-static inline uint32_t
-where(const char *octets, char c)
-{
-	const __m128i all = _mm_set1_epi8(c);
-	__m128i low = _mm_loadu_si128((const void *)octets);
-	__m128i high = _mm_loadu_si128((const void *)(octets + WIDE / 2));
-
-	low = _mm_cmpeq_epi8(low, all);
-	high = _mm_cmpeq_epi8(high, all);
-	return (uint32_t)_mm_movemask_epi8(low) |
-	       (uint32_t)_mm_movemask_epi8(high) << (WIDE / 2);
-}
-
-/* copy_wide - converts WIDE octets after the other from *from on, up to the
- * last ones or to those with a line that begins with "."; returns where it has
- * stopped to write. There is an octet before *from. What is copied behind a LF
- * is always as much as it could be, and overwritten when it was too much. */
-static char *
-copy_wide(char *to, const char **from, const char *end, unsigned stuffed)
-{
-	const char *octets = *from;
-
-	for (; end - octets >= 2 * WIDE; octets += WIDE) {
-		uint32_t lfs = where(octets, '\n');
-		const char *line = octets;
-
-		if (stuffed && (where(octets, '.') &
-				   (lfs << 1 | (octets[-1] == '\n'))) != 0)
-			break;
-		memcpy(to, line, WIDE);
-		for (; lfs != 0; lfs &= lfs - 1) {
-			const char *lf = octets + __builtin_ctz(lfs);
-
-			to += lf - line;
-			*to = '\r';
-			to += lf[-1] != '\r';
-			*to++ = '\n';
-			line = lf + 1;
-			memcpy(to, line, WIDE);
-		}
-		to += octets + WIDE - line;
-	}
-	*from = octets;
-	return to;
 }
 #endif
 
@@ -254,17 +226,14 @@ convert(struct reply *r, const char *octets, size_t n, unsigned stuffed)
 			last = octets[-1];
 			at_bol = 0;
 		}
-		if (octets == end)
-			break;
-		*to = '\r';
-		to += last != '\r';
-		*to++ = '\n';
-		octets++;
-#ifdef __SSE2__
-		to = copy_wide(to, &octets, end, stuffed);
-#endif
-		last = octets[-1];
-		at_bol = last == '\n';
+		if (octets < end) {
+			*to = '\r';
+			to += last != '\r';
+			*to++ = '\n';
+			octets++;
+			last = '\n';
+			at_bol = 1;
+		}
 	}
 	r->len = (size_t)(to - r->data);
 	r->at_bol = at_bol & 1u;
