@@ -568,8 +568,7 @@ farewell(struct broker *b, int session, enum rc rc)
 			    stop ? "signal" : log_why(rc));
 		return stop ? EX_OK : EX_SOFTWARE;
 	}
-	if (rc != RC_EOF)
-		file_close(&b->fd);
+	file_close(&b->fd);
 	if (waitpid(session, &status, 0) != session)
 		return EX_OSERR;
 	/* A proxy's check ends without a word. */
