@@ -1114,13 +1114,14 @@ static void
 list_that_changes(void **state)
 {
 	/* the first run of 3000 octets is 10 long now, or 0, or endless; or the
-	 * last one is 200 long, and there is nothing behind it */
+	 * last one is 200 long, and there is nothing behind it; or nothing goes
+	 * before the last one */
 	static const struct {
 		off_t at;
 		const char *octets;
 		size_t n;
 	} lists[] = {{1, "\x8a\0", 2}, {1, "\0", 1}, {1, "\x80\x80\x80\x80", 4},
-	    {5, "\xc8\1", 2}};
+	    {5, "\xc8\1", 2}, {3, "\0", 1}};
 	const struct spool *s = *state;
 	char *data = fill(9000);
 
