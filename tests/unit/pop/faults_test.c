@@ -29,6 +29,7 @@
 static struct {
 	int box, state;      /* files; the mailbox */
 	unsigned calls;      /* so far */
+	unsigned passwords;  /* or digests, of them */
 	unsigned fail;       /* the one that fails; 0: none */
 	unsigned for_good;   /* and all after it */
 	enum rc why;         /* with that */
@@ -58,6 +59,7 @@ client_authenticate(int broker_fd, const char *user, const char *secret)
 	(void)broker_fd;
 	(void)user;
 	(void)secret;
+	b.passwords++;
 	return answer();
 }
 
@@ -133,6 +135,7 @@ client_apop(int broker_fd, const char *user, const char *digest)
 	(void)broker_fd;
 	(void)user;
 	(void)digest;
+	b.passwords++;
 	return answer();
 }
 
@@ -423,10 +426,13 @@ static void
 the_reply_that_nobody_takes(void **state)
 {
 	static const struct {
-		const char *before, *filler, *last;
-	} all[] = {{"", "AUTH\r\n", "AUTH\r\n"},
-	    {"", "AUTH\r\n", "AUTH PLAIN\r\nAGEAYg==\r\n"},
-	    {"USER a\r\nPASS b\r\nDELE 1\r\nRSET\r\n", "NOOP\r\n", "QUIT\r\n"}};
+		const char *before, *filler, *little, *said, *last;
+	} all[] = {
+	    {"", "AUTH\r\n", "USER a\r\n", "+OK send PASS\r\n", "AUTH\r\n"},
+	    {"", "AUTH\r\n", "USER a\r\n", "+OK send PASS\r\n",
+		"AUTH PLAIN\r\nAGEAYg==\r\n"},
+	    {"USER a\r\nPASS b\r\nDELE 1\r\nRSET\r\n", "CAPA\r\n", "NOOP\r\n",
+		"+OK\r\n", "QUIT\r\n"}};
 	static char text[200000];
 	struct session_config c = any;
 	unsigned strangers = 0;
@@ -452,10 +458,11 @@ the_reply_that_nobody_takes(void **state)
 				    text + n, "%s", all[i].filler);
 			/* what is left of it, by words that cost nothing */
 			k = (REPLY_BUFFER_OCTETS - one - room) % two;
-			if (k % strlen("+OK send PASS\r\n") != 0)
+			if (k % strlen(all[i].said) != 0)
 				continue;
-			for (k /= strlen("+OK send PASS\r\n"); k > 0; k--)
-				n += (size_t)sprintf(text + n, "USER a\r\n");
+			for (k /= strlen(all[i].said); k > 0; k--)
+				n += (size_t)sprintf(
+				    text + n, "%s", all[i].little);
 			n += (size_t)sprintf(text + n, "%s", all[i].last);
 			serve_n(&c, text, n, MAIL, 1);
 			assert_true(s.out.broken);
@@ -659,6 +666,33 @@ out_of_time(void **state)
 	close(b.box);
 }
 
+/* A client that does not take the greeting, and has a whole pipe for it, is
+ * told nothing more when that has taken too long. */
+static void
+out_of_time_for_the_greeting(void **state)
+{
+	static char much[65536];
+	struct session_config c = any;
+	int line[2];
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(pipe2(line, O_CLOEXEC | O_NONBLOCK), 0);
+	while ((n = write(line[1], much, sizeof(much))) > 0)
+		continue;
+	assert_int_equal(errno, EAGAIN);
+	c.dialect = &pop2_dialect;
+	c.idle_s = 0;
+	c.in_fd = file("", 0);
+	c.out_fd = line[1];
+	session_run(&s, &c);
+	assert_string_equal(s.why, "client-gone");
+	assert_true(s.out.broken);
+	close(c.in_fd);
+	close(line[0]);
+	close(line[1]);
+}
+
 /* A client of a proxy's of whom the broker does not hear, or of whom nobody can
  * say whether it may do without TLS, is not greeted. */
 static void
@@ -703,13 +737,21 @@ nobody_hears_of_the_client(void **state)
 }
 
 /* The broker is gone before it has heard of the dialect, or that a password is
- * refused without TLS: nothing is asked of it any more, and no password. */
+ * refused without TLS: nothing is asked of it any more. Where the dialect shows
+ * before the password, it hears of that first. */
 static void
 questions_before_the_password(void **state)
 {
-	static const char *const all[] = {"USER a\r\nPASS b\r\nNOOP\r\n",
-	    "APOP a 0123456789abcdef0123456789abcdef\r\nNOOP\r\n",
-	    "USER a\r\n"};
+	static const struct {
+		const char *said;
+		unsigned needs_tls, passwords;
+	} all[] = {{"USER a\r\nPASS b\r\nNOOP\r\n", 0, 1},
+	    {"APOP a 0123456789abcdef0123456789abcdef\r\nNOOP\r\n", 0, 1},
+	    {"HELO a b\r\nNOOP\r\n", 0, 0},
+	    {"AUTH\r\nUSER a\r\nPASS b\r\nNOOP\r\n", 0, 0},
+	    {"AUTH\r\nAPOP a 0123456789abcdef0123456789abcdef\r\nNOOP\r\n", 0,
+		0},
+	    {"USER a\r\n", 1, 0}};
 	struct session_config c = any;
 	const char *said;
 
@@ -717,9 +759,11 @@ questions_before_the_password(void **state)
 	c.stamp = "<1@test.example>";
 	b.why = RC_EOF;
 	b.fail = 1;
-	for (size_t i = 0; i < 3; i++) {
-		c.needs_tls = i == 2;
-		said = serve(&c, all[i], MAIL);
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		c.needs_tls = all[i].needs_tls & 1;
+		b.passwords = 0;
+		said = serve(&c, all[i].said, MAIL);
+		assert_int_equal(b.passwords, all[i].passwords);
 		assert_null(strstr(said, "maildrop"));
 		assert_null(strstr(said, "before a login")); /* to NOOP */
 		assert_int_equal(b.calls, 1);
@@ -761,6 +805,7 @@ main(void)
 	    cmocka_unit_test(a_name_beyond_any_line),
 	    cmocka_unit_test(neither_the_new_one_nor_the_old),
 	    cmocka_unit_test(out_of_time),
+	    cmocka_unit_test(out_of_time_for_the_greeting),
 	    cmocka_unit_test(nobody_hears_of_the_client),
 	    cmocka_unit_test(questions_before_the_password),
 	    cmocka_unit_test(gone_between_challenge_and_response),
