@@ -43,8 +43,8 @@ another_in(unsigned whose, const char *call, unsigned nth, int why)
 	faults[1] = (struct fault){whose, call, nth, 1, why};
 }
 
-static unsigned
-fails(const char *call)
+/* A sanitizer calls some of those below before it is ready itself. */
+static unsigned __attribute__((no_sanitize_address)) fails(const char *call)
 {
 	for (struct fault *f = faults; f < faults + 2; f++) {
 		if (f->whose != me || f->times == 0 ||
@@ -295,15 +295,6 @@ open(const char *name, int flags, ...)
 				   flags, mode, 0);
 }
 
-/* What openat is in a library that was compiled with _FORTIFY_SOURCE. */
-int __openat_2(int dirfd, const char *name, int flags);
-
-int
-__openat_2(int dirfd, const char *name, int flags)
-{
-	return openat(dirfd, name, flags);
-}
-
 /* With why 0 it is a file of another device. */
 int
 fstat(int fd, struct stat *st)
@@ -350,6 +341,41 @@ setresuid(uid_t r, uid_t e, uid_t s)
 	if (fails("setresuid"))
 		return errno == 0 ? 0 : -1;
 	return (int)kernel(SYS_setresuid, r, e, s, 0, 0);
+}
+
+/* What some are in a library that was compiled with _FORTIFY_SOURCE. */
+int __openat_2(int dirfd, const char *name, int flags);
+int __poll_chk(struct pollfd *p, nfds_t n, int ms, size_t size);
+int __ppoll_chk(struct pollfd *p, nfds_t n, const struct timespec *t,
+    const sigset_t *set, size_t size);
+ssize_t __recv_chk(int fd, void *to, size_t n, size_t size, int flags);
+
+int
+__openat_2(int dirfd, const char *name, int flags)
+{
+	return openat(dirfd, name, flags);
+}
+
+int
+__poll_chk(struct pollfd *p, nfds_t n, int ms, size_t size)
+{
+	(void)size;
+	return poll(p, n, ms);
+}
+
+int
+__ppoll_chk(struct pollfd *p, nfds_t n, const struct timespec *t,
+    const sigset_t *set, size_t size)
+{
+	(void)size;
+	return ppoll(p, n, t, set);
+}
+
+ssize_t
+__recv_chk(int fd, void *to, size_t n, size_t size, int flags)
+{
+	(void)size;
+	return recv(fd, to, n, flags);
 }
 
 /* ---- cases ---- */
@@ -607,8 +633,7 @@ signals_come_together(void **state)
 	(void)state;
 	fault_in(ROOT, "ppoll", 2, EINTR);
 	begin(&r);
-	assert_int_equal(client_dialect(r.fd, "pop2"), RC_OK);
-	usleep(50000);
+	assert_int_equal(log_in_wrong(&r), RC_DENIED); /* root waits by now */
 	assert_int_equal(kill(r.pid, SIGTERM), 0);
 	assert_true(stopped(&r));
 	assert_int_equal(*struck, 1);
@@ -828,8 +853,10 @@ nobody_is_told(void **state)
 	begin(&r);
 	assert_int_equal(open_after_login(&r), RC_OK);
 	assert_int_equal(kill(r.pid, SIGUSR1), 0);
+	for (unsigned i = 0; i < 500 && *struck == 0; i++)
+		usleep(10000);
 	p.fd = r.fd;
-	assert_int_equal(poll(&p, 1, 200), 0);
+	assert_int_equal(poll(&p, 1, 100), 0);
 	assert_int_equal(*struck, 1);
 	assert_int_equal(client_close(r.fd), RC_OK);
 	end(&r);
