@@ -2,6 +2,7 @@
  * another question to the broker that is answered with another failure, or with
  * a client that takes no octet any more: what the client was told is true, and
  * the session ends. The broker is a few functions here. */
+#undef _FORTIFY_SOURCE /* which has an inline function of its own for pread */
 #include "pop/dialect.h"
 #include "priv/client.h"
 #include "priv/starttls.h"
