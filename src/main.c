@@ -359,9 +359,10 @@ state_path(void)
 }
 
 /* make_state - opens the directory path, made with those above it when absent;
- * -1 when that fails, which costs the session lock and no mail. */
+ * -1 when it cannot be made, or is not ours. One that may be there and cannot
+ * be read may hold the journal of a deletion: nobody is served without. */
 static int
-make_state(const char *path)
+make_state(const struct options *o, const char *path)
 {
 	char quoted[256];
 	int fd = -1;
@@ -373,6 +374,11 @@ make_state(const char *path)
 		file_make_parents(path);
 		rc = file_make_dir(AT_FDCWD, path, 0711, uid, gid, &fd);
 	}
+	if (rc == RC_IO && errno != ENOSPC && errno != EDQUOT)
+		die(o, EX_OSFILE,
+		    "cannot open the state directory %s: %s; a deletion may "
+		    "wait there to be finished",
+		    path, strerror(errno));
 	if (rc != RC_OK) {
 		log_open(0);
 		log_event(LOG_WARNING, "event=no-state dir=%s why=\"%s\"",
@@ -404,7 +410,7 @@ make_jail(
 	const int passwd_fd = c->policy.host.passwd_fd;
 	const int state_dirfd = c->state_dirfd;
 	const char *name = o->user != NULL ? o->user : "in.popd";
-	int base = state_dirfd >= 0 ? state_dirfd : make_state(STATE_DIR);
+	int base = state_dirfd >= 0 ? state_dirfd : make_state(o, STATE_DIR);
 	enum rc rc;
 
 	if (!find_user(passwd_fd, name, j) &&
@@ -463,7 +469,7 @@ make_config(const struct options *o, struct broker_config *c)
 			    o->passwd, strerror(errno));
 	}
 	c->state_dirfd =
-	    strcmp(o->state, "none") == 0 ? -1 : make_state(o->state);
+	    strcmp(o->state, "none") == 0 ? -1 : make_state(o, o->state);
 	c->spool_dir = o->spool;
 	c->state_dir = o->state;
 	c->strict_lock = o->strict_lock;

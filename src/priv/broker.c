@@ -218,9 +218,19 @@ claim(struct broker *b, struct holding *h)
 	}
 }
 
+/* without_state - whether a session may go on when rc and errno why are all
+ * that there is of its state. RC_IO: not, it may be there all the same, and
+ * hold a journal. */
+static enum rc
+without_state(enum rc rc, int why)
+{
+	errno = why;
+	return rc == RC_IO && why != ENOSPC && why != EDQUOT ? rc : RC_OK;
+}
+
 /* open_state - the state file, where there is one. RC_BUSY: another session has
- * it; RC_IO: it is there and cannot be read, and may hold a journal. Whatever
- * else fails leaves the session without, and is logged. */
+ * it; RC_IO: it, or its directory, is there and cannot be read. Whatever else
+ * fails leaves the session without, and is logged. */
 static enum rc
 open_state(struct broker *b, struct holding *h)
 {
@@ -228,7 +238,7 @@ open_state(struct broker *b, struct holding *h)
 	int why;
 
 	if (b->state_dirfd < 0)
-		return RC_OK;
+		return without_state(b->state_rc, b->state_why);
 	rc = holding_open_state(h, b->state_dirfd);
 	if (rc == RC_OK)
 		rc = claim(b, h);
@@ -236,10 +246,7 @@ open_state(struct broker *b, struct holding *h)
 		return rc;
 	why = errno;
 	log_no_state(b, rc);
-	errno = why;
-	return rc == RC_IO && why != ENOSPC && why != EDQUOT && why != ENOLCK
-		   ? rc
-		   : RC_OK;
+	return without_state(rc, why);
 }
 
 /* log_trouble - why a mailbox could not be had. */
@@ -590,8 +597,7 @@ farewell(struct broker *b, int session, enum rc rc)
 			    stop ? "signal" : log_why(rc));
 		return stop ? EX_OK : EX_SOFTWARE;
 	}
-	if (rc != RC_EOF)
-		file_close(&b->fd);
+	file_close(&b->fd);
 	if (waitpid(session, &status, 0) != session)
 		return EX_OSERR;
 	/* A proxy's check ends without a word. */
@@ -643,9 +649,11 @@ welcome(struct broker *b, const struct word *last, enum rc rc)
 {
 	b->who = last->who;
 	log_quote(b->user, sizeof(b->user), b->who.name, strlen(b->who.name));
-	if (rc == RC_OK && last->rc != RC_OK) {
-		errno = (int)last->why;
-		log_no_state(b, (enum rc)last->rc);
+	b->state_rc = (enum rc)last->rc;
+	b->state_why = (int)last->why;
+	if (rc == RC_OK && b->state_rc != RC_OK) {
+		errno = b->state_why;
+		log_no_state(b, b->state_rc);
 	}
 	if (rc == RC_OK)
 		rc = shut_in(b);

@@ -30,9 +30,11 @@ struct broker {
 	struct auth_policy policy; /* the judge's */
 	pid_t judge;               /* until it is collected; or 0 */
 	int state_dirfd;           /* the user's own, from the verdict on */
-	struct holding now;        /* what is open */
-	sigset_t awake;            /* the signal mask while waiting */
-	unsigned busy_s; /* so long another session has had the mailbox */
+	enum rc state_rc;          /* why there is none, and errno */
+	int state_why;
+	struct holding now; /* what is open */
+	sigset_t awake;     /* the signal mask while waiting */
+	unsigned busy_s;    /* so long another session has had the mailbox */
 };
 
 /* desk_respond - the answer to request: rc and errno, and what belongs to it.

@@ -30,7 +30,7 @@ say(const struct broker *b, const struct word *w)
 	return send(b->root_fd, w, sizeof(*w), MSG_NOSIGNAL) ==
 		       (ssize_t)sizeof(*w)
 		   ? RC_OK
-		   : RC_EOF;
+		   : RC_IO;
 }
 
 /* say_last - the word that ends this process's part. */

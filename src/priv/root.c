@@ -37,7 +37,7 @@ static enum rc
 begin(struct broker *b, int (*served)(struct broker *), int *fd)
 {
 	const struct auth_policy *p = &b->config->policy;
-	int pair[2];
+	int pair[2], why;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
 		return RC_IO;
@@ -49,16 +49,19 @@ begin(struct broker *b, int (*served)(struct broker *), int *fd)
 		_exit(be_nobody(&b->config->jail) == RC_OK ? served(b)
 							   : EX_OSERR);
 	}
+	why = errno;
 	close(b->root_fd);
 	close(p->passwd_fd);
 	close(p->host.passwd_fd);
 	close(p->host.shadow_fd);
 	if (p->secrets != NULL)
 		close(p->secrets->fd);
+	errno = why;
 	return b->judge > 0 ? RC_OK : RC_IO;
 }
 
-/* look_up - getent(1) writes the user's line to the judge, if there is one. */
+/* look_up - getent(1) writes the user's line to the judge, if there is one.
+ * RC_IO: he is gone, or nothing could be started. */
 static enum rc
 look_up(int fd, const char *database, const char *user)
 {
@@ -73,7 +76,7 @@ look_up(int fd, const char *database, const char *user)
 	}
 	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		continue;
-	return send(fd, "", 1, MSG_NOSIGNAL) == 1 ? RC_OK : RC_EOF;
+	return pid > 0 && send(fd, "", 1, MSG_NOSIGNAL) == 1 ? RC_OK : RC_IO;
 }
 
 /* hear - the judge's last word. */
@@ -109,7 +112,7 @@ hear(struct broker *b, int fd, struct word *w)
 			return RC_BUG;
 		if (look_up(fd, w->kind == WORD_PASSWD ? "passwd" : "shadow",
 			w->who.name) != RC_OK)
-			return RC_EOF;
+			return RC_IO;
 	}
 }
 

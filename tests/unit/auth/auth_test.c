@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { UID = 1234, GID = 567, MIN_UID = 100 };
@@ -35,6 +36,37 @@ crypt_rn(const char *phrase, const char *setting, void *data, int size)
 	hashes++;
 	snprintf(hashed, sizeof(hashed), "%s", setting);
 	return real.call(phrase, setting, data, size);
+}
+
+static unsigned no_memory, no_salt;
+
+/* mmap, crypt_gensalt_rn - the real ones, unless they shall fail. */
+void *
+mmap(void *at, size_t n, int prot, int flags, int fd, off_t from)
+{
+	if (no_memory) {
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	return (void *)syscall(SYS_mmap, at, n, prot, flags, fd, from);
+}
+
+char *
+crypt_gensalt_rn(const char *prefix, unsigned long cost, const char *random,
+    int n, char *out, int size)
+{
+	union {
+		void *found;
+		char *(*call)(const char *, unsigned long, const char *, int,
+		    char *, int);
+	} real = {.found = dlsym(RTLD_NEXT, "crypt_gensalt_rn")};
+
+	if (no_salt) {
+		errno = ENOSYS;
+		return NULL;
+	}
+	assert_non_null(real.found);
+	return real.call(prefix, cost, random, n, out, size);
 }
 
 /* hash_of - password under a fresh salt of that kind, or NULL when the library
@@ -502,6 +534,28 @@ nobody_knows(void *whom, enum auth_database what, const char *user, char *line)
 }
 
 /* The system's root, with the system's databases: never. */
+/* A verdict that costs what there is not is none. */
+static void
+what_cannot_be_hashed_is_no_refusal(void **state)
+{
+	char hash[CRYPT_OUTPUT_SIZE];
+	const char *why;
+
+	(void)state;
+	snprintf(hash, sizeof(hash), "%s", hash_of("$5$", 1000, "geheim"));
+	no_memory = 1;
+	assert_int_equal(
+	    ask_as("anna", "geheim", hash, UID, GID, &why), RC_NOMEM);
+	assert_int_equal(
+	    ask_as("anna", "geheim", "!", UID, GID, &why), RC_NOMEM);
+	no_memory = 0;
+	no_salt = 1;
+	assert_int_equal(ask_as("anna", "geheim", "!", UID, GID, &why), RC_IO);
+	assert_int_equal(errno, ENOSYS);
+	assert_int_equal(ask_as("anna", "geheim", hash, UID, GID, &why), RC_OK);
+	no_salt = 0;
+}
+
 static void
 the_systems_root_is_refused(void **state)
 {
@@ -543,6 +597,7 @@ main(void)
 	    cmocka_unit_test(unsafe_names_are_refused_whatever_the_file_says),
 	    cmocka_unit_test(usual_names_are_safe),
 	    cmocka_unit_test(databases_that_cannot_be_read_are_no_refusal),
+	    cmocka_unit_test(what_cannot_be_hashed_is_no_refusal),
 	    cmocka_unit_test(the_systems_root_is_refused),
 	};
 

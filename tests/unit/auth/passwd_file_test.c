@@ -1,4 +1,5 @@
 /* passwd_file - well-formed lines are found, and nothing else is believed. */
+#undef _FORTIFY_SOURCE /* which has an inline function of its own for pread */
 /* clang-format off */
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,9 +10,11 @@
 #include "auth/entry.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* find_n - user in a file of those n octets. */
@@ -303,7 +306,7 @@ lines_of_every_length(void **state)
 static void
 fields_that_do_not_fit_are_no_account(void **state)
 {
-	char text[1024];
+	char text[HOME_OCTETS + 100];
 	size_t n = 0;
 	struct entry e;
 
@@ -315,6 +318,38 @@ fields_that_do_not_fit_are_no_account(void **state)
 	assert_int_equal(find(text, "anna", &e), RC_NOSUCH);
 	memcpy(text + n - 1, ":1:1::/:\n", 10);
 	assert_int_equal(find(text, "anna", &e), RC_OK);
+	n = (size_t)snprintf(
+	    text, sizeof(text), "anna:x:1:1::/%0*d:\n", HOME_OCTETS, 0);
+	assert_true(n < sizeof(text));
+	assert_int_equal(find(text, "anna", &e), RC_NOSUCH);
+	snprintf(
+	    text, sizeof(text), "anna:x:1:1::/%0*d:\n", HOME_OCTETS - 1, 0);
+	assert_int_equal(find(text, "anna", &e), RC_OK);
+}
+
+/* A read that is interrupted is repeated. */
+static unsigned interruptions;
+
+ssize_t
+pread(int fd, void *to, size_t n, off_t at)
+{
+	if (interruptions > 0) {
+		interruptions--;
+		errno = EINTR;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, to, n, at);
+}
+
+static void
+a_signal_ends_no_read(void **state)
+{
+	struct entry e;
+
+	(void)state;
+	interruptions = 2;
+	assert_int_equal(find("anna:x:1:1::/:\n", "anna", &e), RC_OK);
+	assert_int_equal(interruptions, 0);
 }
 
 static void
@@ -348,6 +383,7 @@ main(void)
 	    cmocka_unit_test(lines_are_found_wherever_they_begin),
 	    cmocka_unit_test(lines_of_every_length),
 	    cmocka_unit_test(fields_that_do_not_fit_are_no_account),
+	    cmocka_unit_test(a_signal_ends_no_read),
 	    cmocka_unit_test(a_file_that_cannot_be_read_says_so),
 	};
 

@@ -226,6 +226,50 @@ what_is_malformed_is_no_account(void **state)
 	}
 }
 
+/* verdict - on anna's right password. */
+static enum rc
+verdict(const struct auth_host *h, const char **why)
+{
+	struct auth_policy p = {.min_uid = 100, .passwd_fd = -1, .host = *h};
+	struct account who;
+
+	return auth_password(&p, "anna", "geheim", &who, why);
+}
+
+/* The right password of an account that has expired, whose hash fits no entry,
+ * or whose line is none; or where nobody may read it. */
+static void
+the_right_password_does_not_always_do(void **state)
+{
+	char line[ENTRY_HASH_OCTETS + 100];
+	const char *why = NULL;
+	struct auth_host h;
+
+	(void)state;
+	h = host(accounts, "anna:" HASH ":19000:0:99999:7::1:");
+	assert_int_equal(verdict(&h, &why), RC_DENIED);
+	assert_string_equal(why, "expired");
+	leave(&h);
+	snprintf(line, sizeof(line),
+	    "anna:%0*d:19000:0:99999:7:::", ENTRY_HASH_OCTETS + 1, 0);
+	h = host(accounts, line);
+	assert_int_equal(verdict(&h, &why), RC_DENIED);
+	assert_string_equal(why, "unknown-user");
+	leave(&h);
+	h = host("", NULL);
+	passwd_says = "anna:" HASH ":1000:100";
+	assert_int_equal(verdict(&h, &why), RC_DENIED);
+	assert_string_equal(why, "unknown-user");
+	leave(&h);
+	h = host(accounts, NULL);
+	assert_int_equal(verdict(&h, &why), RC_DENIED);
+	assert_string_equal(why, "shadow-unreadable");
+	leave(&h);
+	h = host(accounts, "anna:" HASH ":19000:0:99999:7:::");
+	assert_int_equal(verdict(&h, &why), RC_OK);
+	leave(&h);
+}
+
 /* Only root may read shadow, and the log shall say so. */
 static void
 without_root_shadow_is_denied(void **state)
@@ -271,6 +315,7 @@ main(void)
 	    cmocka_unit_test(who_is_in_no_file_is_asked_for),
 	    cmocka_unit_test(another_name_is_not_his),
 	    cmocka_unit_test(what_is_malformed_is_no_account),
+	    cmocka_unit_test(the_right_password_does_not_always_do),
 	    cmocka_unit_test(without_root_shadow_is_denied),
 	    cmocka_unit_test(files_and_services_that_fail_are_told_apart),
 	};

@@ -93,6 +93,30 @@ without_state_there_is_none(void **state)
 	assert_false(exists("spool/anna.lock"));
 }
 
+/* One that is there may hold a journal: without it the mailbox may be one that
+ * was left in the middle of a move. */
+static void
+a_state_directory_that_cannot_be_read_costs_the_mailbox(void **state)
+{
+	struct run r;
+
+	(void)state;
+	write_file("spool/anna", mail);
+	config.state_dirfd = 1000; /* EBADF, as well as EIO */
+	log_in(&r);
+	errno = 0;
+	assert_int_equal(open_it(&r), RC_IO);
+	assert_int_equal(errno, EBADF);
+	assert_int_equal(open_it(&r), RC_IO);
+	assert_int_equal(logged(&r, "event=no-state user=\"anna\""), 1);
+	assert_int_equal(
+	    logged(&r, "event=no-maildrop user=\"anna\" spool=\"spool\" "
+		       "mailbox=\"\" why=\"Bad file descriptor\"\n"),
+	    2);
+	assert_false(exists("spool/anna.lock"));
+	assert_int_equal(finish(&r), EX_OK);
+}
+
 /* A state file that is not what we made is not used, and no mail is lost. */
 static void
 a_foreign_state_file_is_left_alone(void **state)
@@ -674,6 +698,7 @@ main(void)
 	    FRESH(a_session_from_login_to_end),
 	    FRESH(an_absent_mailbox_is_an_empty_one),
 	    FRESH(without_state_there_is_none),
+	    FRESH(a_state_directory_that_cannot_be_read_costs_the_mailbox),
 	    FRESH(a_foreign_state_file_is_left_alone),
 	    FRESH(what_is_no_plain_file_is_refused),
 	    FRESH(anothers_file_is_refused),

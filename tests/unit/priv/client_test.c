@@ -268,9 +268,16 @@ the_secret_is_wiped(void **state)
 static void
 texts_that_are_too_long_are_not_even_sent(void **state)
 {
+	static char much[MSG_BODY_OCTETS + 1];
 	char text[AUTH_SECRET_OCTETS + 2];
 
 	(void)state;
+	memset(much, 'a', sizeof(much) - 1);
+	assert_int_equal(client_proxy(pair[SESSION], RC_OK, much), RC_TOOLONG);
+	assert_int_equal(
+	    client_dialect(pair[SESSION], "as long as nobody's"), RC_TOOLONG);
+	assert_int_equal(
+	    recv(pair[BROKER], much, 1, MSG_DONTWAIT | MSG_TRUNC), -1);
 	memset(text, 'a', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	assert_int_equal(
@@ -441,6 +448,7 @@ open_refuses_descriptors_that_do_not_fit(void **state)
 	    {{RC_OK, 0, 1, 0, 0}, 5, 2, RC_BUG},
 	    {{RC_OK, 0, 0, 0, 0}, 5, 1, RC_BUG},
 	    {{RC_OK, 0, 2, 0, 0}, 5, 2, RC_BUG},
+	    {{RC_OK, 0, 0, 2, 0}, 5, 2, RC_BUG},
 	    {{RC_OK, 0, 0xffffffff, 2, 0}, 5, 1, RC_BUG},
 	    {{RC_OK, 0, 1, 0, 2}, 5, 1, RC_BUG},
 	    {{RC_OK, 0, 1, 0, 0xffffffff}, 5, 1, RC_BUG},

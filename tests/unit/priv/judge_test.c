@@ -1,5 +1,6 @@
 /* judge - logins and what else comes before them; and who he is. */
 #include "office.h"
+#include "priv/judge.h"
 
 /* RFC 1939 section 13 leaves guessing to the server to slow down. */
 static void
@@ -299,6 +300,16 @@ malformed_logins_end_it(void **state)
 	hostile(MSG_LOG, much, sizeof(much), 0);
 }
 
+static void
+malformed_dialects_end_it(void **state)
+{
+	(void)state;
+	hostile(MSG_DIALECT, "", 0, 0);
+	hostile(MSG_DIALECT, "\4\0\0\0pop4", 8, 0);
+	hostile(MSG_DIALECT, "\3\0\0\0pop3", 8, 0);
+	hostile(MSG_DIALECT, "\5\0\0\0pop33", 9, 0);
+}
+
 /* CLIENT is an address, once, before any password, and where proxies are. */
 static void
 a_client_is_named_once_and_first(void **state)
@@ -489,6 +500,141 @@ sigterm_ends_the_judge(void **state)
 	assert_int_equal(kill(judge, 0), -1);
 }
 
+/* played - a judge whose root is the test. */
+struct played {
+	struct run r; /* the session's end */
+	int root;     /* root's */
+};
+
+static void
+play_root(struct played *p)
+{
+	int pair[2], root[2];
+
+	assert_int_equal(peer_pair(pair), RC_OK);
+	assert_int_equal(peer_pair(root), RC_OK);
+	p->r.log = memfd_create("log", MFD_CLOEXEC);
+	p->r.pid = fork();
+	assert_true(p->r.pid >= 0 && p->r.log >= 0);
+	if (p->r.pid == 0) {
+		struct broker b = {.config = &config,
+		    .fd = pair[1],
+		    .root_fd = root[1],
+		    .phase = PHASE_STRANGER,
+		    .user = "-",
+		    .invoker = geteuid(),
+		    .state_dirfd = -1};
+
+		alarm(30);
+		close(pair[0]);
+		close(root[0]);
+		if (dup2(p->r.log, 2) < 0)
+			_exit(EX_OSERR);
+		log_open(1);
+		desk_catch_signals(&b);
+		_exit(sandbox_begin() == RC_OK ? judge_run(&b) : 99);
+	}
+	close(pair[1]);
+	close(root[1]);
+	p->r.fd = pair[0];
+	p->root = root[0];
+	send_raw(&p->r, MSG_AUTHENTICATE, "\5\0\0\0berta\6\0\0\0geheim", 19, 0);
+}
+
+/* asks - the judge asks root for that. */
+static void
+asks(const struct played *p, uint32_t kind)
+{
+	struct word w;
+
+	assert_int_equal(recv(p->root, &w, sizeof(w), 0), sizeof(w));
+	assert_int_equal(w.kind, kind);
+	assert_string_equal(w.who.name, "berta");
+}
+
+static void
+tell(const struct played *p, const char *text)
+{
+	assert_int_equal(send(p->root, text, strlen(text), MSG_NOSIGNAL),
+	    (ssize_t)strlen(text));
+}
+
+/* refused - the answer to the session, and the log's word. */
+static void
+refused(const struct played *p, enum rc rc, const char *why)
+{
+	unsigned char room[64];
+	int fds[MSG_FDS];
+	struct buf b;
+	unsigned nfds;
+	uint32_t type, said;
+
+	buf_init(&b, room, sizeof(room));
+	assert_int_equal(msg_receive(p->r.fd, &type, &b, fds, &nfds), RC_OK);
+	assert_int_equal(type, MSG_AUTHENTICATE_ANS);
+	assert_int_equal(buf_get_u32(&b, &said), RC_OK);
+	assert_int_equal(said, rc);
+	assert_int_equal(logged(&p->r, why), 1);
+}
+
+/* What name services say comes in pieces, is of any length, or does not come.
+ */
+static void
+name_services_are_heard(void **state)
+{
+	const char *hash = crypt("geheim", "$5$rounds=1000$abcdefgh");
+	char line[256], much[4000];
+	struct played p;
+	struct word w;
+
+	(void)state;
+	config.policy.passwd_fd = -1;
+	play_root(&p);
+	asks(&p, WORD_PASSWD);
+	tell(&p, "berta:x:");
+	snprintf(line, sizeof(line), "%u:%u::/home/berta:\nmore\n",
+	    (unsigned)uid, (unsigned)gid);
+	tell(&p, line);
+	tell(&p, "|");
+	asks(&p, WORD_SHADOW);
+	snprintf(line, sizeof(line), "berta:%s:19000:0:99999:7:::\n", hash);
+	tell(&p, line);
+	tell(&p, "|");
+	assert_int_equal(recv(p.root, &w, sizeof(w), 0), sizeof(w));
+	assert_int_equal(w.kind, WORD_LOGIN);
+	assert_int_equal(w.who.uid, uid);
+	assert_string_equal(w.who.home, "/home/berta");
+	assert_int_equal(w.request, MSG_AUTHENTICATE);
+	assert_int_equal(finish(&p.r), EX_OK);
+	close(p.root);
+	/* longer than any line: no account, and no more room is taken */
+	snprintf(much, sizeof(much), "berta:x:%u:%u:%03000d", (unsigned)uid,
+	    (unsigned)gid, 0);
+	play_root(&p);
+	asks(&p, WORD_PASSWD);
+	tell(&p, much);
+	tell(&p, much);
+	tell(&p, much);
+	tell(&p, "|");
+	refused(&p, RC_DENIED, " user=- dialect=undecided why=unknown-user\n");
+	shutdown(p.r.fd, SHUT_RDWR);
+	assert_int_equal(recv(p.root, &w, sizeof(w), 0), sizeof(w));
+	assert_int_equal(w.kind, WORD_END);
+	assert_int_equal(w.rc, RC_EOF);
+	assert_int_equal(finish(&p.r), EX_OK);
+	close(p.root);
+	/* root is gone: before it answers, and before it is asked */
+	for (unsigned i = 0; i < 2; i++) {
+		play_root(&p);
+		if (i == 0)
+			asks(&p, WORD_PASSWD);
+		shutdown(p.root, SHUT_RDWR);
+		refused(&p, RC_IO, "why=databases-unreadable\n");
+		close(p.root);
+		assert_int_equal(finish(&p.r), EX_SOFTWARE);
+	}
+}
+
 int
 main(void)
 {
@@ -504,6 +650,8 @@ main(void)
 	    FRESH(the_log_knows_of_tls),
 	    FRESH(the_log_knows_of_proxies),
 	    FRESH(malformed_logins_end_it),
+	    FRESH(malformed_dialects_end_it),
+	    FRESH(name_services_are_heard),
 	    FRESH(a_client_is_named_once_and_first),
 	    FRESH(a_second_request_during_the_delay_ends_it),
 	    FRESH(the_judge_has_nothing_but_the_accounts),

@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -255,10 +256,47 @@ what_cannot_be_sent_says_why(void **state)
 	assert_int_equal(
 	    msg_send(e.fds[0], MSG_OPEN_ANS, NULL, &none, 1), RC_IO);
 	assert_int_equal(errno, EBADF);
+	assert_int_equal(
+	    msg_send(e.fds[0], MSG_OPEN_ANS, NULL, &none, MSG_FDS + 1), RC_BUG);
 	tear_down(&e);
 	assert_int_equal(msg_send(-1, MSG_LOCK, NULL, NULL, 0), RC_IO);
 	assert_int_equal(
 	    msg_receive(-1, &e.type, &e.body, e.got, &e.ngot), RC_IO);
+}
+
+/* What comes beside the frame and is no descriptor is not taken for one: the
+ * credentials of the sender, and, where the socket is another, a packet's TTL.
+ */
+static void
+other_words_beside_the_frame_are_none(void **state)
+{
+	struct sockaddr_in here = {
+	    .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t n = sizeof(here);
+	const int on = 1;
+	struct ends e;
+
+	(void)state;
+	set_up(&e);
+	assert_int_equal(
+	    setsockopt(e.fds[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)), 0);
+	assert_int_equal(msg_send(e.fds[0], MSG_LOCK, NULL, NULL, 0), RC_OK);
+	assert_int_equal(receive(&e), RC_BUG); /* not all of it was taken */
+	assert_int_equal(e.ngot, 0);
+	tear_down(&e);
+	e.fds[1] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	e.fds[0] = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(e.fds[1], (struct sockaddr *)&here, n), 0);
+	assert_int_equal(
+	    getsockname(e.fds[1], (struct sockaddr *)&here, &n), 0);
+	assert_int_equal(connect(e.fds[0], (struct sockaddr *)&here, n), 0);
+	assert_int_equal(
+	    setsockopt(e.fds[1], IPPROTO_IP, IP_RECVTTL, &on, sizeof(on)), 0);
+	assert_int_equal(msg_send(e.fds[0], MSG_LOCK, NULL, NULL, 0), RC_OK);
+	assert_int_equal(receive(&e), RC_OK);
+	assert_int_equal(e.type, MSG_LOCK);
+	assert_int_equal(e.ngot, 0);
+	tear_down(&e);
 }
 
 static struct ends *waiting; /* for send_late */
@@ -303,6 +341,7 @@ main(void)
 	    cmocka_unit_test(any_type_is_handed_on),
 	    cmocka_unit_test(the_end_is_told),
 	    cmocka_unit_test(what_cannot_be_sent_says_why),
+	    cmocka_unit_test(other_words_beside_the_frame_are_none),
 	    cmocka_unit_test(a_signal_ends_no_wait),
 	};
 

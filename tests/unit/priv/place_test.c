@@ -198,6 +198,8 @@ a_slash_behind_a_directory_is_no_matter(void **state)
 	assert_int_equal(
 	    place_find(in_top("spool/anna"), &anna, dir, spool_fd, &p), RC_OK);
 	assert_true(p.is_spool);
+	assert_int_equal(place_find("//anna", &anna, "/", spool_fd, &p), RC_OK);
+	assert_true(p.is_spool);
 	snprintf(anna.home, sizeof(anna.home), "%s/home//", top);
 	leads_to(in_top("home/f"), "home/f");
 }
