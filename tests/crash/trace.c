@@ -110,14 +110,15 @@ set_call(pid_t pid, struct user_regs_struct *r, int number)
 #endif
 }
 
-/* nothing - the call at whose entry p stands will not be made. */
+/* nothing - the call at whose entry p stands will not be made, but one that all
+ * the processes may make, and that does nothing. */
 static void
 nothing(struct process *p)
 {
 	struct user_regs_struct r = p->kept;
 
 	r.ARG0 = (reg)-1;
-	set_call(p->pid, &r, SYS_read);
+	set_call(p->pid, &r, SYS_close);
 	set_regs(p->pid, &r);
 	p->changed = 1;
 }
