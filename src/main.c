@@ -374,7 +374,7 @@ make_state(const struct options *o, const char *path)
 		file_make_parents(path);
 		rc = file_make_dir(AT_FDCWD, path, 0711, uid, gid, &fd);
 	}
-	if (rc == RC_IO && errno != ENOSPC && errno != EDQUOT)
+	if (file_may_be_there(rc, errno))
 		die(o, EX_OSFILE,
 		    "cannot open the state directory %s: %s; a deletion may "
 		    "wait there to be finished",

@@ -225,7 +225,7 @@ static enum rc
 without_state(enum rc rc, int why)
 {
 	errno = why;
-	return rc == RC_IO && why != ENOSPC && why != EDQUOT ? rc : RC_OK;
+	return file_may_be_there(rc, why) ? rc : RC_OK;
 }
 
 /* open_state - the state file, where there is one. RC_BUSY: another session has

@@ -131,6 +131,12 @@ file_make_dir(
 	return RC_OK;
 }
 
+unsigned
+file_may_be_there(enum rc rc, int why)
+{
+	return rc == RC_IO && why != ENOSPC && why != EDQUOT;
+}
+
 void
 file_make_parents(const char *path)
 {

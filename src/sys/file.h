@@ -31,6 +31,11 @@ enum rc file_is_still(int fd, int dirfd, const char *name) MUST_CHECK;
 enum rc file_make_dir(int dirfd, const char *name, mode_t mode, uid_t uid,
     gid_t gid, int *fd) MUST_CHECK;
 
+/* file_may_be_there - whether what could not be opened or made, for rc and
+ * errno why, may be there all the same, with something in it: so with every
+ * RC_IO but that of a full disk, which only keeps from making it. */
+unsigned file_may_be_there(enum rc rc, int why);
+
 /* file_make_parents - makes the directories above path that are absent, mode
  * 0755 whatever the umask. What fails shows when path itself is made. */
 void file_make_parents(const char *path);

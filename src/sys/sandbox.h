@@ -33,8 +33,7 @@ enum rc sandbox_relay(void) MUST_CHECK;
  * RC_NOSUCH: the kernel has no Landlock; RC_IO with errno. */
 enum rc sandbox_files(const int *dirfds, size_t n) MUST_CHECK;
 
-/* sandbox_has_filter - whether sandbox_session and sandbox_relay will find what
- * they need.
+/* sandbox_has_filter - whether the filters above will find what they need.
  * RC_NOSUCH: it does without, as no filter is written for this machine; RC_IO:
  * it fails. */
 enum rc sandbox_has_filter(void) MUST_CHECK;

@@ -701,6 +701,20 @@ closing_forgets_the_descriptor_and_keeps_errno(void **state)
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, enter, leave)
 
+static void
+only_a_full_disk_says_that_nothing_is_there(void **state)
+{
+	(void)state;
+	assert_true(file_may_be_there(RC_IO, EIO));
+	assert_true(file_may_be_there(RC_IO, EINTR));
+	assert_true(file_may_be_there(RC_IO, EMFILE));
+	assert_true(file_may_be_there(RC_IO, ENOLCK));
+	assert_false(file_may_be_there(RC_IO, ENOSPC));
+	assert_false(file_may_be_there(RC_IO, EDQUOT));
+	assert_false(file_may_be_there(RC_OK, EIO));
+	assert_false(file_may_be_there(RC_DENIED, EIO));
+}
+
 int
 main(void)
 {
@@ -729,6 +743,7 @@ main(void)
 	    CASE(a_directory_below_nothing_is_absent),
 	    CASE(a_directory_that_was_left_unfinished_is_finished),
 	    CASE(anothers_unfinished_directory_stays),
+	    CASE(only_a_full_disk_says_that_nothing_is_there),
 	    CASE(parents_are_made),
 	    CASE(relative_parents_are_made),
 	    CASE(parents_that_cannot_be_made_are_left),

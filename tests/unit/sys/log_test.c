@@ -230,6 +230,27 @@ own_dev(void)
 	return fd;
 }
 
+/* as_root - what heard says, in a process of its own, is 0; 77: it is not
+ * allowed here. */
+static void
+as_root(int (*heard)(void))
+{
+	int status;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip();
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(heard());
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip(); /* not allowed here */
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* heard - logs and listens: 0 when all arrived, 77 where there can be no such
  * socket. The log is opened before its daemon is there, which then goes and
  * comes again. */
@@ -271,21 +292,8 @@ heard(void)
 static void
 a_log_daemon_hears_it(void **state)
 {
-	int status;
-	pid_t pid;
-
 	(void)state;
-	if (geteuid() != 0)
-		skip();
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		_exit(heard());
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == 77)
-		skip(); /* not allowed here */
-	assert_int_equal(WEXITSTATUS(status), 0);
+	as_root(heard);
 }
 
 /* heard_by_another - log_open_as, once without a daemon and once with one whose
@@ -320,21 +328,8 @@ heard_by_another(void)
 static void
 another_program_has_its_own_name(void **state)
 {
-	int status;
-	pid_t pid;
-
 	(void)state;
-	if (geteuid() != 0)
-		skip();
-	pid = fork();
-	assert_true(pid >= 0);
-	if (pid == 0)
-		_exit(heard_by_another());
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == 77)
-		skip(); /* not allowed here */
-	assert_int_equal(WEXITSTATUS(status), 0);
+	as_root(heard_by_another);
 }
 
 static void
