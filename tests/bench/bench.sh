@@ -47,6 +47,9 @@ else
 fi
 
 rounds=${BENCH_ROUNDS:-$rounds}
+# The last message is deleted that many times: it takes less than a millisecond,
+# of which chance has a large share.
+lasts=8
 
 say() {
 	echo "bench: $*" >&2
@@ -403,30 +406,51 @@ restore() {
 	server "$1" del poll >/dev/null
 	sync -d "$mail/$name"
 }
-# plain WHAT NUMBER FIGURE: what no server does faster, with the same mailbox.
+# deliver_last FILE: the last message again.
+deliver_last() {
+	tail -c "+$((del_last + 1))" "$data/del" >>"$1" &&
+		touch -d '1 minute ago' "$1" && sync -d "$1" || exit 1
+}
+# plain WHAT NUMBER FIGURE [TIMES]: what no server does faster, with the same
+# mailbox.
 plain() {
 	cp "$data/del" "$data/copy" && sync -d "$data/copy" || exit 1
-	"$load" "$1" "$data/copy" "$2" | keep "$3" "$1"
+	plain_times=${4:-1}
+	while
+		"$load" "$1" "$data/copy" "$2" | keep "$3" "$1"
+		[ "$((plain_times -= 1))" -gt 0 ]
+	do
+		deliver_last "$data/copy"
+	done
 }
 deletes() {
 	del_octets=$(stat -c %s "$data/del")
 	del_first=$(head -c 1000000 "$data/del" | LC_ALL=C grep -abm 2 '^From ' |
 		sed -n '2s/:.*//p')
+	del_last=$(LC_ALL=C grep -ab '^From ' "$data/del" | tail -n 1 |
+		cut -d: -f1)
 	plain shift "$del_first" delete-first
 	tool delete-third cp sh -c "cp '$data/del' '$data/copy' &&
 		sync -d '$data/copy'"
 	plain shift "$((del_octets / 2))" delete-half
-	plain truncate "$((del_octets - del_first))" delete-last
-	plain truncate-locked "$((del_octets - del_first))" delete-last
+	plain truncate "$del_last" delete-last "$lasts"
+	plain truncate-locked "$del_last" delete-last "$lasts"
 	plain truncate 0 delete-all
 	rm -f "$data/copy"
 	for who in $servers; do
 		for pattern in "first -c 0 delete" "third -c 3 delete" \
 			"half delete-half" "last delete-last" "all delete"; do
 			restore "$who"
-			# shellcheck disable=SC2086 # a list
-			server "$who" del ${pattern#* } |
-				keep "delete-${pattern%% *}" "$who"
+			times=1
+			[ "$pattern" != "last delete-last" ] || times=$lasts
+			while
+				# shellcheck disable=SC2086 # a list
+				server "$who" del ${pattern#* } |
+					keep "delete-${pattern%% *}" "$who"
+				[ "$((times -= 1))" -gt 0 ]
+			do
+				deliver_last "$mail/$name"
+			done
 		done
 	done
 }

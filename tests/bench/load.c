@@ -17,14 +17,16 @@
  *     sessions   count sessions of login, STAT, QUIT; bare: of nothing; on one
  *                processor too
  *     delete     QUIT after DELE of every count-th message; 0: of the first;
- *                delete-half: of the first half; delete-last: of the last
+ *                delete-half: of the first half; delete-last: of the last,
+ *                on one processor too
  *     calls      system calls of login, STAT, QUIT
  *     memory     private memory after login and STAT, while other has a
  *                session too: what one more costs; memory-uidl: and UIDL
  *     time       of PROGRAM itself, as it is
  *     shift      the octets of file PROGRAM from ARGUMENT on to its front, in
  *                place and on the disk: what a deletion costs without a journal
- *     truncate   of file PROGRAM to ARGUMENT octets, and on the disk
+ *     truncate   of file PROGRAM to ARGUMENT octets, and on the disk; on one
+ *                processor too
  *     truncate-locked   the same, and before it a dotlock and an fcntl lock are
  *                taken, without which no program may touch a mailbox
  *
@@ -364,6 +366,8 @@ measure_file(const char *what, char *path, const char *number)
 
 	if (fd < 0)
 		err(1, "%s", path);
+	if (strncmp(what, "truncate", 8) == 0)
+		stay_here();
 	if (strcmp(what, "truncate-locked") == 0)
 		enter(path, dot);
 	began = now_ms();
@@ -393,9 +397,11 @@ measure(const char *what, struct server *s)
 		measure_retr(s, 0);
 	} else if (strcmp(what, "sessions") == 0 || strcmp(what, "bare") == 0)
 		measure_sessions(s, what[0] == 'b');
-	else if (strncmp(what, "delete", 6) == 0)
+	else if (strncmp(what, "delete", 6) == 0) {
+		if (strcmp(what, "delete-last") == 0)
+			stay_here();
 		measure_delete(s, what);
-	else if (strcmp(what, "calls") == 0)
+	} else if (strcmp(what, "calls") == 0)
 		printf("calls %llu\n",
 		    (unsigned long long)server_trace(s, whole_session));
 	else if (strcmp(what, "memory") == 0)
