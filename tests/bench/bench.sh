@@ -16,7 +16,7 @@
 # --passwd. The peers are Debian's packages, unpacked below $B/bench/peers.
 #
 # Where the history is at hand, in.popd as it was once is measured as well, in
-# one row: that what came since costs a login nothing.
+# two rows: that what came since costs a login nothing.
 set -u
 : "${B:=build}"
 case $B in /*) ;; *) B=$PWD/$B ;; esac
@@ -25,12 +25,12 @@ top=$(cd "$(dirname "$0")/../.." && pwd) || exit 1
 data=$B/bench mail=$B/bench/mail
 popd=$B/in.popd load=$B/tests/bench/load gen=$B/tests/bench/gen
 empty=$B/tests/bench/empty
-# "RETR reads ahead for a client that has asked ahead; libcrypt goes into the
-# program": the last commit of the work on speed, before the log's line of each
-# login, secrets and SASL, --plaintext and the PROXY protocol. (The sandbox and
-# STLS are in it: they came in one commit with the index, and what was before the
-# index is slower than anything since.)
-old_commit=949211e4 old=$data/before
+# NAME=COMMIT of each, the last commit before some of the work. locks: the
+# journal and the locks are there, nothing of the index, the sandbox and TLS,
+# which came in one commit. speed: the index and the work on speed as well; the
+# log's line of each login, secrets and SASL, --plaintext, the PROXY protocol and
+# the third process are not.
+old_commits='locks=0011fd7 speed=949211e4' old=$data/before
 peers=$data/peers figures=$data/figures
 popa3d=$peers/usr/sbin/popa3d
 first_uid=31000 dovecot_pid='' popd_options=''
@@ -99,14 +99,14 @@ fetch() {
 	) >&2 && : >"$peers/complete"
 }
 
-# build_old: in.popd of $old_commit, by its own Makefile.
+# build_old NAME COMMIT: in.popd as it was then, by its own Makefile.
 build_old() {
-	[ ! -x "$old/in.popd" ] || return 0
-	have git && mkdir -p "$old/tree" &&
-		git -C "$top" archive "$old_commit" >"$old/tar" 2>/dev/null &&
-		tar -x -C "$old/tree" -f "$old/tar" &&
-		env -u MAKEFLAGS -u MFLAGS make -s -C "$old/tree" B="$old" \
-			"$old/in.popd" >&2
+	[ ! -x "$old/$1/in.popd" ] || return 0
+	have git && mkdir -p "$old/$1/tree" &&
+		git -C "$top" archive "$2" >"$old/$1/tar" 2>/dev/null &&
+		tar -x -C "$old/$1/tree" -f "$old/$1/tar" &&
+		env -u MAKEFLAGS -u MFLAGS make -s -C "$old/$1/tree" \
+			B="$old/$1" "$old/$1/in.popd" >&2
 }
 
 if [ -z "${BENCH_INSIDE-}" ]; then
@@ -117,8 +117,11 @@ if [ -z "${BENCH_INSIDE-}" ]; then
 			"BENCH=quick takes less"
 		exit 1
 	fi
-	build_old || say "no history, or $old_commit does not build:" \
-		"nothing to compare a login with"
+	for commit in $old_commits; do
+		build_old "${commit%%=*}" "${commit#*=}" ||
+			say "no history, or ${commit#*=} does not build:" \
+				"nothing to compare a login with"
+	done
 	if is_root && unshare -m true 2>/dev/null; then
 		fetch || say "cannot fetch the peers; apt-get update may help"
 		BENCH_INSIDE=root exec unshare -m "$0"
@@ -128,7 +131,7 @@ if [ -z "${BENCH_INSIDE-}" ]; then
 fi
 
 clear_up() {
-	for used in mail state state-before dovecot etc lib del copy; do
+	for used in mail state state-locks state-speed dovecot etc lib del copy; do
 		rm -rf "${data:?}/$used"
 	done
 }
@@ -146,7 +149,7 @@ trap 'exit 143' TERM INT HUP
 
 clear_up
 mkdir -p "$mail" "$data/etc/pam.d" "$data/lib/popa3d" "$data/state" \
-	"$data/state-before" "$data/dovecot" || exit 1
+	"$data/state-locks" "$data/state-speed" "$data/dovecot" || exit 1
 : >"$figures"
 uid=$first_uid
 
@@ -236,7 +239,7 @@ big=z$big
 if [ "$BENCH_INSIDE" = root ]; then
 	if getent group mail >/dev/null; then chgrp mail "$mail"; fi
 	chmod 2775 "$mail"
-	chmod 711 "$data/state" "$data/state-before"
+	chmod 711 "$data/state" "$data/state-locks" "$data/state-speed"
 	# Not file by file: a rename over one, by useradd, would unmount ours.
 	mount -t overlay overlay -o "lowerdir=$data/etc:/etc" /etc &&
 		mount --bind "$mail" /var/mail &&
@@ -247,7 +250,7 @@ else
 	sed -i "s/^\([^:]*:[^:]*\):[0-9]*:[0-9]*/\1:$(id -u):$(id -g)/" \
 		"$data/etc/users"
 fi
-old_options="$popd_options -m $mail --state $data/state-before"
+old_options="$popd_options -m $mail --state $data/state-"
 popd_options="$popd_options -m $mail --state $data/state"
 
 # start_dovecot: as its package would, with our port, passwords and places.
@@ -331,9 +334,10 @@ server() {
 		# shellcheck disable=SC2086 # a list
 		"$load" -u "$box" -o other "$@" "$popd" $popd_options
 		;;
-	before)
+	before-*)
 		# shellcheck disable=SC2086 # a list
-		"$load" -u "$box" -o other "$@" "$old/in.popd" $old_options
+		"$load" -u "$box" -o other "$@" "$old/${who#before-}/in.popd" \
+			$old_options${who#before-}
 		;;
 	popa3d) "$load" -u "$box" -o other "$@" "$popa3d" ;;
 	dovecot)
@@ -368,8 +372,12 @@ transfers() {
 starts() {
 	"$load" -c "$sessions" bare "$empty" | keep sessions empty
 	all sessions small -c "$sessions" sessions
-	[ ! -x "$old/in.popd" ] ||
-		server before small -c "$sessions" sessions | keep sessions before
+	for commit in $old_commits; do
+		name=${commit%%=*}
+		[ ! -x "$old/$name/in.popd" ] ||
+			server "before-$name" small -c "$sessions" sessions |
+			keep sessions "before-$name"
+	done
 }
 polls() {
 	warm "$big"
