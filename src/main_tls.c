@@ -338,8 +338,13 @@ main(int argc, char **argv)
 		close(ctl[1]);
 	log_open_as("in.popd-tls", 0);
 	rc = lock_up(uid, gid, dirfd);
-	if (rc != RC_OK)
+	if (rc != RC_OK) {
+		/* Or the program, which has the client's socket until it asks
+		 * for TLS, would go on in the clear. */
+		shutdown(0, SHUT_RDWR);
+		shutdown(1, SHUT_RDWR);
 		die(&o, EX_OSERR, "cannot give up its rights: %s", log_why(rc));
+	}
 	serve(ctx, ctl[0], data[0], peer);
 	/* The connection is counted as long as its program lives. */
 	close(0);

@@ -555,6 +555,8 @@ desk_serve(struct broker *b)
 		if (n <= 0)
 			continue;
 		rc = desk_answer(b);
+		if (rc == RC_OK && b->now.raised)
+			rc = RC_IO;
 		if (rc != RC_OK || (stranger && b->phase != PHASE_STRANGER))
 			return rc;
 	}

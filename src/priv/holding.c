@@ -205,7 +205,7 @@ find_journal(struct holding *h)
 static enum rc
 with_group(struct holding *h, enum rc (*what)(struct holding *h))
 {
-	enum rc rc, lowered;
+	enum rc rc;
 
 	if (h->spool_gid == CRED_NO_GROUP)
 		return what(h);
@@ -213,8 +213,8 @@ with_group(struct holding *h, enum rc (*what)(struct holding *h))
 	if (rc != RC_OK)
 		return rc;
 	rc = what(h);
-	lowered = cred_lower(h->who->gid);
-	return lowered == RC_OK ? rc : lowered;
+	h->raised = cred_lower(h->who->gid) != RC_OK;
+	return h->raised ? RC_IO : rc;
 }
 
 enum rc

@@ -15,7 +15,8 @@ struct holding {
 	int journal_fd; /* in its place, beside the mailbox; or -1 */
 	struct lock lock;
 	const struct account *who;
-	gid_t spool_gid; /* raised for the maildrop, or CRED_NO_GROUP */
+	gid_t spool_gid;     /* raised for the maildrop, or CRED_NO_GROUP */
+	unsigned raised : 1; /* it could not be lowered: serve nobody more */
 };
 
 /* holding_init - nothing is held. */

@@ -51,7 +51,7 @@ say_last(struct broker *b, uint32_t kind, uint32_t request, enum rc rc)
 }
 
 /* ask - the name services, by way of root: their line comes as packets, as
- * getent(1) writes it, and then one of a single octet. */
+ * getent(1) writes it, and then one of a single octet: how it ended. */
 static enum rc
 ask(void *whom, enum auth_database what, const char *user,
     char line[PASSWD_LINE_OCTETS + 1])
@@ -71,7 +71,8 @@ ask(void *whom, enum auth_database what, const char *user,
 
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got <= 0)
+		if (got <= 0 ||
+		    (got == 1 && more[0] != 0 && more[0] != NO_SUCH_KEY))
 			rc = RC_IO;
 		if (got <= 1)
 			break;

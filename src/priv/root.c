@@ -60,11 +60,14 @@ begin(struct broker *b, int (*served)(struct broker *), int *fd)
 	return b->judge > 0 ? RC_OK : RC_IO;
 }
 
-/* look_up - getent(1) writes the user's line to the judge, if there is one.
- * RC_IO: he is gone, or nothing could be started. */
+/* look_up - getent(1) writes the user's line to the judge, if there is one;
+ * then he hears how it ended. RC_IO: he is gone, or nothing could be started.
+ */
 static enum rc
 look_up(int fd, const char *database, const char *user)
 {
+	unsigned char end;
+	int status = -1;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -72,11 +75,12 @@ look_up(int fd, const char *database, const char *user)
 		if (dup2(fd, 1) == 1 && close_range(3, ~0u, 0) == 0)
 			execl(GETENT, "getent", database, "--", user,
 			    (char *)NULL);
-		_exit(EX_OSERR);
+		_exit(errno == ENOENT ? NO_SUCH_KEY : EX_OSERR);
 	}
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		continue;
-	return pid > 0 && send(fd, "", 1, MSG_NOSIGNAL) == 1 ? RC_OK : RC_IO;
+	end = WIFEXITED(status) ? (unsigned char)WEXITSTATUS(status) : EX_OSERR;
+	return pid > 0 && send(fd, &end, 1, MSG_NOSIGNAL) == 1 ? RC_OK : RC_IO;
 }
 
 /* hear - the judge's last word. */
@@ -101,14 +105,11 @@ hear(struct broker *b, int fd, struct word *w)
 			return RC_BUG;
 		w->who.name[sizeof(w->who.name) - 1] = '\0';
 		w->who.home[sizeof(w->who.home) - 1] = '\0';
-		if (w->kind == WORD_END)
-			return RC_OK;
-		if (!auth_name_is_safe(w->who.name))
-			return RC_BUG;
-		if (w->kind == WORD_LOGIN)
+		if (w->kind == WORD_END ||
+		    (w->kind == WORD_LOGIN && auth_name_is_safe(w->who.name)))
 			return RC_OK;
 		if ((w->kind != WORD_PASSWD && w->kind != WORD_SHADOW) ||
-		    look_ups++ == LOOK_UPS)
+		    !auth_name_is_safe(w->who.name) || look_ups++ == LOOK_UPS)
 			return RC_BUG;
 		if (look_up(fd, w->kind == WORD_PASSWD ? "passwd" : "shadow",
 			w->who.name) != RC_OK)

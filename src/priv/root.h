@@ -23,6 +23,10 @@ struct caller {
 
 enum { WORD_PASSWD = 1, WORD_SHADOW, WORD_LOGIN, WORD_END };
 
+/* How getent(1) says that a database knows no such user; also, that this host
+ * has no getent. */
+enum { NO_SUCH_KEY = 2 };
+
 /* word - what the judge says to root: one packet, one of these. */
 struct word {
 	uint32_t kind;

@@ -59,9 +59,12 @@ like "$said" 'event=refused .*user=- .*why=unknown-user' \
 	"nor is a name of digits found, which getent takes for a number"
 said=$(session --help geheim)
 like "$said" 'event=refused .*user=- .*why=unknown-user' "an option is a name"
-said=$(session elsewhere geheim 'mount --bind /dev/null /usr/bin/getent')
+said=$(session elsewhere geheim 'mount -t tmpfs tmpfs /usr/bin')
 like "$said" 'event=refused .*user=- .*why=unknown-user' \
 	"without getent the files are all there is"
+said=$(session elsewhere geheim 'mount --bind /dev/null /usr/bin/getent')
+like "$said" '^-ERR \[SYS/TEMP\]' "a getent that cannot be run is no answer"
+like "$said" 'why=databases-unreadable' "and the log says so"
 # shellcheck disable=SC2016 # likewise
 echo '#!/bin/sh
 if [ "$1" = passwd ]; then yes "elsewhere:x:0:0::/:/bin/sh" | head -n 100000; fi' \
@@ -70,5 +73,10 @@ chmod 755 "$tmp/getent"
 said=$(session elsewhere geheim "mount --bind '$tmp/getent' /usr/bin/getent")
 like "$said" 'event=refused .*why=(unknown-user|root|unusable-hash)' \
 	"one that says too much gives nobody root"
+# shellcheck disable=SC2016
+echo '#!/bin/sh
+kill -KILL $$' >"$tmp/getent"
+said=$(session elsewhere geheim "mount --bind '$tmp/getent' /usr/bin/getent")
+like "$said" '^-ERR \[SYS/TEMP\]' "nor is one that dies"
 no_locks "no lock is left" "$tmp/spool"
 finish

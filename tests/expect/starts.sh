@@ -326,6 +326,33 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 	sleep 0.1
 done
 is "$(wc -l <"$tmp/over")" "$n" "the program of each got its end"
+# With --starttls the program has the client until it asks for TLS: he is
+# hung up on, and the program ends.
+cat >"$tmp/hung_up.py" <<-'END'
+	import socket, subprocess, sys
+	ours, client = socket.socketpair()
+	server = subprocess.Popen(sys.argv[1:], stdin=ours, stdout=ours)
+	ours.close()
+	client.settimeout(10)
+	print(client.recv(100), server.wait(10))
+END
+cat >"$tmp/echo" <<-END
+	#!/bin/sh
+	sleep 0.3
+	cat
+	echo over >>$tmp/over
+END
+chmod 755 "$tmp/echo"
+if have python3; then
+	: >"$tmp/over"
+	for call in prctl,0=38 prctl,0=22; do
+		said=$(python3 "$tmp/hung_up.py" "$refuse" "$call" "$tls" --cert \
+			"$tmp/cert.pem" --starttls -- "$tmp/echo" 2>/dev/null)
+		is "$said" "b'' 71" "in.popd-tls --starttls, $call refused: hangs up"
+	done
+	sleep 1
+	is "$(wc -l <"$tmp/over")" 2 "and the program of each got its end"
+fi
 # what is read and written without waiting
 tls_refused 7 '^$' fcntl,1=4
 if $nobody test -x "$tls" -a -r "$tmp/cert.pem"; then

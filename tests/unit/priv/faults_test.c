@@ -561,7 +561,7 @@ a_look_up_that_ends_it(void **state)
 	ends(look_up, "Resource temporarily unavailable");
 }
 
-/* Without getent(1) nobody is known who is in no file. */
+/* Where getent(1) cannot be started, nobody can tell who is known. */
 static void
 a_look_up_without_an_answer(void **state)
 {
@@ -573,9 +573,9 @@ a_look_up_without_an_answer(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		fault_in(JUDGE, calls[i], 1, EPERM);
 		begin(&r);
-		assert_int_equal(look_up(&r), RC_DENIED);
+		assert_int_equal(look_up(&r), RC_IO);
 		assert_int_equal(*struck, 1);
-		logs(&r, "why=unknown-user\n");
+		logs(&r, "why=databases-unreadable\n");
 		end(&r);
 	}
 }
@@ -1038,6 +1038,28 @@ the_groups_calls_fail(void **state)
 	assert_true(sweep("setresgid", EPERM) > 4);
 }
 
+/* A process that keeps the spool's group serves nobody any more. */
+static void
+a_group_that_stays_ends_it(void **state)
+{
+	struct run r;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	config.spool_gid = 8;
+	/* to become the user, and for the mailbox; then to unlock it */
+	write_file("spool/anna", mail);
+	fault_in(ROOT, "setresgid", 6, EPERM);
+	begin(&r);
+	assert_int_equal(open_after_login(&r), RC_OK);
+	assert_int_equal(client_unlock(r.fd), RC_IO);
+	assert_int_equal(*struck, 1);
+	assert_int_not_equal(lock(r.fd), RC_OK);
+	assert_false(exists("spool/anna.lock"));
+	assert_int_equal(end(&r), EX_SOFTWARE);
+}
+
 static void
 calls_on_files_fail(void **state)
 {
@@ -1198,6 +1220,7 @@ main(void)
 	    FRESH(sessions_that_end_without_a_word),
 	    FRESH(a_folder_that_goes),
 	    FRESH(the_groups_calls_fail),
+	    FRESH(a_group_that_stays_ends_it),
 	    FRESH(calls_on_files_fail),
 	    FRESH(places_that_cannot_be_looked_at),
 	    FRESH(frames_that_are_not_sent),

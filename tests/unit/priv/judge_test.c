@@ -559,6 +559,13 @@ tell(const struct played *p, const char *text)
 	    (ssize_t)strlen(text));
 }
 
+/* over - getent(1) has ended so. */
+static void
+over(const struct played *p, unsigned char status)
+{
+	assert_int_equal(send(p->root, &status, 1, MSG_NOSIGNAL), 1);
+}
+
 /* refused - the answer to the session, and the log's word. */
 static void
 refused(const struct played *p, enum rc rc, const char *why)
@@ -595,11 +602,11 @@ name_services_are_heard(void **state)
 	snprintf(line, sizeof(line), "%u:%u::/home/berta:\nmore\n",
 	    (unsigned)uid, (unsigned)gid);
 	tell(&p, line);
-	tell(&p, "|");
+	over(&p, 0);
 	asks(&p, WORD_SHADOW);
 	snprintf(line, sizeof(line), "berta:%s:19000:0:99999:7:::\n", hash);
 	tell(&p, line);
-	tell(&p, "|");
+	over(&p, 0);
 	assert_int_equal(recv(p.root, &w, sizeof(w), 0), sizeof(w));
 	assert_int_equal(w.kind, WORD_LOGIN);
 	assert_int_equal(w.who.uid, uid);
@@ -615,12 +622,22 @@ name_services_are_heard(void **state)
 	tell(&p, much);
 	tell(&p, much);
 	tell(&p, much);
-	tell(&p, "|");
+	over(&p, NO_SUCH_KEY);
 	refused(&p, RC_DENIED, " user=- dialect=undecided why=unknown-user\n");
 	shutdown(p.r.fd, SHUT_RDWR);
 	assert_int_equal(recv(p.root, &w, sizeof(w), 0), sizeof(w));
 	assert_int_equal(w.kind, WORD_END);
 	assert_int_equal(w.rc, RC_EOF);
+	assert_int_equal(finish(&p.r), EX_OK);
+	close(p.root);
+	/* a line, and then it died */
+	play_root(&p);
+	asks(&p, WORD_PASSWD);
+	tell(&p, "berta:x:31999:31999::/:\n");
+	over(&p, EX_OSERR);
+	refused(&p, RC_IO, " why=databases-unreadable\n");
+	shutdown(p.r.fd, SHUT_RDWR);
+	assert_int_equal(recv(p.root, &w, sizeof(w), 0), sizeof(w));
 	assert_int_equal(finish(&p.r), EX_OK);
 	close(p.root);
 	/* root is gone: before it answers, and before it is asked */
