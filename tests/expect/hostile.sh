@@ -2,8 +2,8 @@
 # hostile.sh - clients that mean no good: endless lines, a million commands at
 # once, text that would split replies, clients that vanish (lib/hostile.py);
 # guessing who exists by how long a refusal takes (lib/enumerate.py); hundreds
-# who connect and say nothing, under xinetd and our sample (lib/crowd.py). What
-# is injected before TLS is in tls.sh. HOSTILE_TIMES=1000 makes that many clients
+# and thousands who connect and say nothing, under xinetd and our sample
+# (lib/crowd.py). What is injected before TLS is in tls.sh. HOSTILE_TIMES=1000 makes that many clients
 # vanish, not 60; HOSTILE_SEED= lets them do something else.
 . tests/expect/lib/real.sh
 have python3 openssl || {
@@ -80,26 +80,47 @@ if ! peers=$(B=$B tests/peers 2>"$tmp/why"); then
 fi
 libraries=$(find "$peers" -name '*.so*' -exec dirname {} + | sort -u |
 	tr '\n' ':')
-free_port
-sed "s,/usr/sbin/in\.popd,$popd,; s,^service .*,service pop3-crowd,
-	s,^{,{\ntype = UNLISTED\nport = $port\nbind = 127.0.0.1," \
-	xinetd.d/pop3 >"$tmp/xinetd.conf"
-background env LD_LIBRARY_PATH="$libraries" "$peers/usr/sbin/xinetd" \
-	-dontfork -f "$tmp/xinetd.conf" -pidfile "$tmp/xinetd.pid" \
-	-filelog "$tmp/xinetd.log" >"$tmp/said" 2>&1 </dev/null
-xinetd=$pid
-wait_port "$port"
-ok $? "xinetd listens" "$(cat "$tmp/said")"
-chown "$user:mail" "$mbox" && fill "$mbox"
-tap python3 "$lib/crowd.py" "$port" "$user" "$password" "$tmp/fixture"
+# crowd MODE [NAME=VALUE...]: under xinetd and our sample, but for the settings
+# named; the mailbox is filled for each.
+crowd() {
+	mode=$1
+	shift
+	free_port
+	sed "s,/usr/sbin/in\.popd,$popd,; s,^service .*,service pop3-crowd,
+		s,^{,{\ntype = UNLISTED\nport = $port\nbind = 127.0.0.1," \
+		xinetd.d/pop3 >"$tmp/xinetd.conf"
+	for setting; do
+		sed -i "s,^\(\t${setting%%=*}\t*\)= .*,\1= ${setting#*=}," \
+			"$tmp/xinetd.conf"
+	done
+	background env LD_LIBRARY_PATH="$libraries" "$peers/usr/sbin/xinetd" \
+		-dontfork -f "$tmp/xinetd.conf" -pidfile "$tmp/xinetd.pid" \
+		-filelog "$tmp/xinetd.log" >"$tmp/said" 2>&1 </dev/null
+	xinetd=$pid
+	wait_port "$port"
+	ok $? "$mode: xinetd listens" "$(cat "$tmp/said")"
+	chown "$user:mail" "$mbox" && fill "$mbox"
+	tap python3 "$lib/crowd.py" "$mode" "$port" "$user" "$password" \
+		"$tmp/fixture"
+	wait_for 10 all_gone
+	ok $? "all of them are gone afterwards" \
+		"$(ps -o pid,args --ppid "$xinetd")"
+	fill "$mbox"
+	said=$(timeout 20 python3 "$lib/session.py" "$port" "$user" \
+		"$password" "$tmp/fixture" 2>&1)
+	ok $? "and the next client is served" "$said"
+	end_process "$xinetd"
+}
 all_gone() {
 	[ -z "$(ps -o pid= --ppid "$xinetd")" ]
 }
-wait_for 10 all_gone
-ok $? "all of them are gone afterwards" "$(ps -o pid,args --ppid "$xinetd")"
-fill "$mbox"
-said=$(timeout 20 python3 "$lib/session.py" "$port" "$user" "$password" \
-	"$tmp/fixture" 2>&1)
-ok $? "and the next client is served" "$said"
+crowd sample
+crowd flood
+if [ "$(awk '$1 == "MemAvailable:" { print int($2 / 1024) }' \
+	/proc/meminfo)" -ge 4000 ]; then
+	crowd thousands instances=3000 "cps=10000 1"
+else
+	skip "thousands" "less than 4 GB of memory"
+fi
 no_locks "no lock file is left" "$spool"
 finish

@@ -1,14 +1,17 @@
-"""crowd.py PORT USER PASSWORD DIR - many who connect and say nothing, or an octet
-now and then, under the limits of the samples: 10 for each source, 200 in all.
-A good client is served beside them (session.py). Prints TAP lines without their
-numbers."""
+"""crowd.py sample|flood|thousands PORT USER PASSWORD DIR - many who connect and
+say nothing, or an octet now and then. sample: under the limits of the samples,
+10 for each source, 200 in all. flood: 3,000 at once, which these limits answer
+by closing for a while. thousands: 2,000 sessions, where the limits let them in.
+Each time a good client is served as well (session.py). Prints TAP lines without
+their numbers."""
 import os
+import resource
 import subprocess
 import sys
 import time
 import socket
 
-port, user, password, where = int(sys.argv[1]), *sys.argv[2:5]
+mode, port, user, password, where = sys.argv[1], int(sys.argv[2]), *sys.argv[3:6]
 here = os.path.dirname(sys.argv[0])
 
 
@@ -18,12 +21,16 @@ def say(good, name, why=""):
     print("ok" if good else "not ok", "- " + name, flush=True)
 
 
+def connect(n, source):
+    return socket.create_connection(("127.0.0.1", port), 20,
+                                    ("127.0.%d.%d" % (n, source), 0))
+
+
 def come(source):
     """A connection from 127.0.1.source; None when it is closed at once."""
     # xinetd's "100 in a second" are counted over up to two of them.
     time.sleep(0.025)
-    s = socket.create_connection(("127.0.0.1", port), 20,
-                                 ("127.0.1.%d" % source, 0))
+    s = connect(1, source)
     try:
         if s.recv(100).startswith(b"+OK POP3"):
             return s
@@ -40,22 +47,62 @@ def good_client():
     return done.returncode == 0 or done.stdout
 
 
-crowd = [come(source) for source in range(1, 16) for _ in range(10)]
-say(all(crowd), "150 are let in")
-said = come(1)
-say(said is None, "an eleventh from one place is not", said)
-for i, s in enumerate(crowd):
-    if i % 2 == 0:
-        s.sendall(b"U")
-said = good_client()
-say(said is True, "beside them a good client is served", said)
-for i, s in enumerate(crowd):
-    if i % 2 == 0:
-        s.sendall(b"S")
-crowd += [come(source) for source in range(20, 26) for _ in range(10)]
-served = sum(s is not None for s in crowd)
-say(served <= 200, "more than 200 are not let in", served)
-say(served >= 190, "nor many fewer", served)
-for s in crowd:
-    if s is not None:
+def drip(crowd, octet):
+    for s in crowd:
+        s.sendall(octet)
+
+
+def sample():
+    crowd = [come(source) for source in range(1, 16) for _ in range(10)]
+    say(all(crowd), "150 are let in")
+    said = come(1)
+    say(said is None, "an eleventh from one place is not", said)
+    drip(crowd[::2], b"U")
+    said = good_client()
+    say(said is True, "beside them a good client is served", said)
+    drip(crowd[::2], b"S")
+    crowd += [come(source) for source in range(20, 26) for _ in range(10)]
+    served = sum(s is not None for s in crowd)
+    say(served <= 200, "more than 200 are not let in", served)
+    say(served >= 190, "nor many fewer", served)
+    for s in crowd:
+        if s is not None:
+            s.close()
+
+
+def flood():
+    crowd, refused = [], 0
+    for i in range(3000):
+        try:
+            crowd.append(connect(2 + i // 250, 1 + i % 250))
+        except (ConnectionRefusedError, ConnectionResetError):
+            refused += 1
+    say(refused > 0, "3,000 at once are not let in", refused)
+    for s in crowd:
         s.close()
+    said = None
+    for _ in range(30):
+        said = good_client()
+        if said is True:
+            break
+        time.sleep(1)
+    say(said is True, "and half a minute later everybody is again", said)
+
+
+def thousands():
+    crowd = [connect(2 + i // 250, 1 + i % 250) for i in range(2000)]
+    greeted = sum(s.recv(100).startswith(b"+OK POP3") for s in crowd)
+    say(greeted == 2000, "2,000 are let in where they may", greeted)
+    drip(crowd[::2], b"U")
+    said = good_client()
+    say(said is True, "beside 2,000 a good client is served", said)
+    drip(crowd[::2], b"SER nobody\r\nQU")
+    answers = sum(s.recv(100).startswith(b"+OK") for s in crowd[::2])
+    say(answers == 1000, "and so is each of them that says something", answers)
+    for s in crowd:
+        s.close()
+
+
+files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(files, 8192), files))
+{"sample": sample, "flood": flood, "thousands": thousands}[mode]()
