@@ -397,11 +397,37 @@ go_on(const struct tracer *t, const struct process *p, int number)
 	    (void *)(long)number);
 }
 
+/* made - the broker has made the session or the judge, who stops at once. */
+static void
+made(struct tracer *t, pid_t pid)
+{
+	struct process *p = &t->process[t->made++ == 0 ? SESSION : JUDGE];
+
+	p->pid = pid;
+	p->alive = 1;
+	if (p == &t->process[SESSION])
+		begin_counting(t);
+	if (t->early == p->pid) {
+		t->early = 0;
+		go_on(t, p, 0);
+	}
+}
+
+/* orphaned - a broker that was killed while it made a process does not tell of
+ * it any more. */
+static void
+orphaned(struct tracer *t)
+{
+	if (t->early != 0 && !t->process[BROKER].alive)
+		made(t, t->early);
+}
+
 /* ended - a process is gone. */
 static void
 ended(struct tracer *t, struct process *p, int status)
 {
 	p->alive = 0;
+	orphaned(t);
 	if (!WIFSIGNALED(status))
 		return;
 	if (WTERMSIG(status) == SIGKILL) {
@@ -414,28 +440,12 @@ ended(struct tracer *t, struct process *p, int status)
 	}
 }
 
-/* made - the broker has made the session or the judge, who stops at once. */
-static void
-made(struct tracer *t)
-{
-	struct process *p = &t->process[t->made++ == 0 ? SESSION : JUDGE];
-	unsigned long pid = 0;
-
-	if (ptrace(PTRACE_GETEVENTMSG, t->process[BROKER].pid, 0, &pid) != 0)
-		die("PTRACE_GETEVENTMSG");
-	p->pid = (pid_t)pid;
-	p->alive = 1;
-	if (p == &t->process[SESSION])
-		begin_counting(t);
-	if (t->early == p->pid)
-		go_on(t, p, 0);
-}
-
 /* event - what waitpid said about one process. */
 static void
 event(struct tracer *t, pid_t pid, int status)
 {
 	struct process *p = NULL;
+	unsigned long child = 0;
 	unsigned stop = status >> 16 != 0;
 
 	if (pid == t->helper) {
@@ -449,14 +459,16 @@ event(struct tracer *t, pid_t pid, int status)
 	if (p == NULL) {
 		/* One that the broker has made, before it tells of it. */
 		t->early = pid;
+		orphaned(t);
 		return;
 	}
 	if (!WIFSTOPPED(status)) {
 		ended(t, p, status);
 		return;
 	}
-	if (status >> 8 == (SIGTRAP | PTRACE_EVENT_FORK << 8))
-		made(t);
+	if (status >> 8 == (SIGTRAP | PTRACE_EVENT_FORK << 8) &&
+	    ptrace(PTRACE_GETEVENTMSG, pid, 0, &child) == 0)
+		made(t, (pid_t)child);
 	if (WSTOPSIG(status) == SYSCALL_STOP) {
 		look(t, p);
 		stop = 1;
