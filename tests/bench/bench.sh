@@ -398,11 +398,13 @@ polls() {
 		server "$who" "$big" poll >/dev/null
 		server "$who" "$big" poll >/dev/null
 	done
-	sleep 1.1
-	all poll "$big" poll
-	append "$big"
-	sleep 1.1
-	all append "$big" poll
+	for _ in $again; do
+		sleep 1.1
+		all poll "$big" poll
+		append "$big"
+		sleep 1.1
+		all append "$big" poll
+	done
 }
 # warm BOX: into the page cache, each server's.
 warm() {
