@@ -456,8 +456,8 @@ deletes() {
 	del_last=$(LC_ALL=C grep -ab '^From ' "$data/del" | tail -n 1 |
 		cut -d: -f1)
 	plain shift "$del_first" delete-first
-	tool delete-third cp sh -c "cp '$data/del' '$data/copy' &&
-		sync -d '$data/copy'"
+	tool delete-third cp sh -c "cp '$data/del' '$copy' &&
+		sync -d '$copy'"
 	plain shift "$((del_octets / 2))" delete-half
 	plain truncate "$del_last" delete-last "$lasts"
 	plain truncate-locked "$del_last" delete-last "$lasts"

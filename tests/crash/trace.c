@@ -1,8 +1,8 @@
-/* trace - the program under ptrace(2): counts the system calls of both its
+/* trace - the program under ptrace(2): counts the system calls of its three
  * processes, and at one of them does what the fault says.
  *
- * A call that shall not happen becomes a read from no descriptor, which any
- * seccomp filter allows. Registers are put back before the process sees them:
+ * A call that shall not happen becomes a close of no descriptor, which every
+ * filter of ours allows. Registers are put back before the process sees them:
  * the C library relies on that. */
 #include "crash.h"
 #include <elf.h>

@@ -154,6 +154,19 @@ drip(const struct talk *t, const char *octet)
 	return io_now_ms() - start;
 }
 
+/* runs_out_of_time - a client who sends octet now and then, and has a second:
+ * the connection is closed, and there is no reply. */
+static void
+runs_out_of_time(struct talk *t, const char *octet)
+{
+	int64_t ms = drip(t, octet);
+	size_t n;
+
+	assert_true(ms >= 850 && ms < 3000);
+	assert_string_equal(hear_all(t, &n), "");
+	talk_end(t);
+}
+
 /* RFC 1939 section 3: the connection is closed without UPDATE and without a
  * reply; no octet moves the deadline. */
 static void
@@ -162,17 +175,13 @@ the_login_has_one_deadline(void **state)
 	static const char *const octets[] = {"", "x", "\n", "CAPA\r\n"};
 	struct talk t;
 	int64_t ms;
-	size_t n;
 
 	(void)state;
 	script.config.login_s = 1;
 	for (size_t i = 0; i < 2; i++) {
 		talk_start(&t);
 		assert_string_equal(hear(&t), greeting);
-		ms = drip(&t, octets[i]);
-		assert_true(ms >= 850 && ms < 3000);
-		assert_string_equal(hear_all(&t, &n), "");
-		talk_end(&t);
+		runs_out_of_time(&t, octets[i]);
 		assert_int_equal(t.status, EX_OK);
 		assert_true(logged(&t, "why=\"timeout\""));
 		talk_forget(&t);
@@ -223,8 +232,6 @@ an_idle_client_is_left_without_update(void **state)
 {
 	static const char *const octets[] = {"", "x"};
 	struct talk t;
-	int64_t ms;
-	size_t n;
 
 	(void)state;
 	script.config.idle_s = 1;
@@ -232,10 +239,7 @@ an_idle_client_is_left_without_update(void **state)
 		log_in(&t);
 		say(&t, "DELE 1\r\n");
 		assert_string_equal(hear(&t), "+OK message 1 deleted\r\n");
-		ms = drip(&t, octets[i]);
-		assert_true(ms >= 850 && ms < 3000);
-		assert_string_equal(hear_all(&t, &n), "");
-		talk_end(&t);
+		runs_out_of_time(&t, octets[i]);
 		assert_true(logged(&t, "why=\"timeout\""));
 		talk_forget(&t);
 		assert_mbox(MSG_1 MSG_2 MSG_3);
@@ -604,18 +608,13 @@ a_hurrying_client_has_its_time(void **state)
 {
 	static const char *const octets[] = {"", "x"};
 	struct talk t;
-	int64_t ms;
-	size_t n;
 
 	(void)state;
 	script.config.idle_s = 1;
 	for (size_t i = 0; i < 2; i++) {
 		log_in(&t);
 		hurry(&t);
-		ms = drip(&t, octets[i]);
-		assert_true(ms >= 850 && ms < 3000);
-		assert_string_equal(hear_all(&t, &n), "");
-		talk_end(&t);
+		runs_out_of_time(&t, octets[i]);
 		assert_true(logged(&t, "why=\"timeout\""));
 		talk_forget(&t);
 	}
