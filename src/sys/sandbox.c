@@ -23,15 +23,6 @@
 #define ARCH AUDIT_ARCH_AARCH64
 #endif
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#define SANITIZED
-#endif
-
 /* The low half of a system call's argument; what is compared are ints. */
 #define ARGUMENT(n)                                                            \
 	(offsetof(struct seccomp_data, args) + (n) * sizeof(uint64_t) +        \
@@ -117,7 +108,7 @@ limit(void)
 	return RC_OK;
 }
 
-#if defined(ARCH) && !defined(SANITIZED)
+#if defined(ARCH) && !SANITIZED
 /* What the session does, most frequent first. Files are only those behind the
  * descriptors it was given: the mailbox cannot be written to, by how the broker
  * opens it. */

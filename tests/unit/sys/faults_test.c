@@ -524,15 +524,7 @@ shut_relay_in(void)
 }
 
 /* There is no filter under a sanitizer. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#define SANITIZED
-#endif
-#ifdef SANITIZED
+#if SANITIZED
 enum { PRCTLS = 1 };
 #else
 enum { PRCTLS = 2 };

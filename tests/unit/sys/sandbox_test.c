@@ -26,15 +26,6 @@
 
 enum { CALLS_END = 600, CALLS_MAX = 25 };
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#define SANITIZED
-#endif
-
 typedef enum rc sandbox(void);
 
 /* within - what becomes of a process that makes one call in the sandbox: its
@@ -60,7 +51,7 @@ within(sandbox *shut_in, long number, long a, long b, long c, long d, long e)
 static unsigned
 is_filtered(void)
 {
-#ifdef SANITIZED
+#if SANITIZED
 	return 0;
 #else
 	return within(sandbox_session, SYS_getuid, 0, 0, 0, 0, 0) == -SIGSYS;
@@ -265,7 +256,7 @@ limits_and_dumps(void **state)
 		if (dup2(0, 31) < 0 || sandbox_begin() != RC_OK ||
 		    sandbox_session() != RC_OK)
 			_exit(99);
-#ifdef SANITIZED
+#if SANITIZED
 		good = getrlimit(RLIMIT_CORE, &r) == 0 && r.rlim_max == 0;
 #endif
 		_exit(good ? 7 : 8);
