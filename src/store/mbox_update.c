@@ -87,14 +87,14 @@ mbox_removed(struct maildrop *d)
 {
 	unsigned tail = d->msg[d->count - 1].deleted;
 	off_t gone = 0, behind = d->mark.size - (tail ? d->fresh : d->end);
-	size_t n = 0, ids = 0;
+	size_t n = d->first, ids = n < d->with_ids ? n : d->with_ids;
 
 	if (d->left == 0 || copies_keep(d) != RC_OK)
 		d->kept_count = 0; /* copies count anew */
 	copies_as_bases(d);
 	copies_free(d->copies);
 	d->copies = NULL;
-	for (size_t i = 0; i < d->count; i++) {
+	for (size_t i = n; i < d->count; i++) {
 		struct message m = d->msg[i];
 		off_t next = mbox_next(d, i);
 
@@ -109,9 +109,8 @@ mbox_removed(struct maildrop *d)
 	}
 	d->end -= gone;
 	d->fresh = d->end;
-	d->count = n;
+	d->count = d->left = d->first = n;
 	d->with_ids = ids;
-	maildrop_reset(d);
 	d->identified = ids == n && d->alike == 0 && d->kept_count == 0;
 	if (mbox_quiet_mark(d->fd, &d->mark) != RC_OK)
 		return;
