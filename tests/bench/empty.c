@@ -1,9 +1,12 @@
 /* empty - the least that a program under a superserver can be, as a baseline.
  *
  *     empty                    ends at once
- *     empty MESSAGES OCTETS    speaks as much POP3 as load.c needs: +OK to
+ *     empty MESSAGES OCTETS [FILE SIZE]
+ *                              speaks as much POP3 as load.c needs: +OK to
  *                              every line, and to RETR the same message from
- *                              memory: what the sockets carry at best */
+ *                              memory: what the sockets carry at best. At QUIT,
+ *                              FILE is cut to SIZE, and on the disk */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,12 +77,22 @@ answer(const char *line, const char *message, size_t n, const char *count)
 	}
 }
 
+/* cut - ftruncate and fsync, and nothing else. */
+static void
+cut(int fd, const char *size)
+{
+	if (ftruncate(fd, (off_t)strtoull(size, NULL, 10)) != 0 ||
+	    fsync(fd) != 0)
+		exit(1);
+}
+
 int
 main(int argc, char **argv)
 {
 	static char in[1 << 16];
 	size_t have = 0, n;
 	char *message;
+	int fd = argc > 4 ? open(argv[3], O_RDWR) : -1;
 	ssize_t got;
 
 	if (argc < 3)
@@ -94,6 +107,8 @@ main(int argc, char **argv)
 		have += (size_t)got;
 		while ((end = memchr(line, '\n', have - (size_t)(line - in))) !=
 		       NULL) {
+			if (argc > 4 && strncmp(line, "QUIT", 4) == 0)
+				cut(fd, argv[4]);
 			answer(line, message, n, argv[1]);
 			if (strncmp(line, "QUIT", 4) == 0) {
 				flush();

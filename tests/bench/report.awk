@@ -73,8 +73,10 @@ END {
 	row("delete-third", "ms", "QUIT, every third deleted", "cp", "")
 	row("delete-half", "ms", "QUIT, first half deleted", "shift", "bound <= 1.5")
 	row("delete-last", "ms", "QUIT, last message deleted", "truncate", "bound <= 1.3")
+	row("delete-last", "ms", "the same beside an empty server that cuts", "empty", "bound <= 1.3")
 	row("delete-last", "ms", "the same beside a cut under both locks", "truncate-locked", "")
 	row("delete-ext4", "ms", "QUIT, last message, ext4 in a file", "truncate", "bound <= 1.3")
+	row("delete-ext4", "ms", "the same beside an empty server that cuts", "empty", "bound <= 1.3")
 	row("delete-ext4", "ms", "the same beside a cut under both locks", "truncate-locked", "")
 	row("delete-all", "ms", "QUIT, all deleted", "truncate", "bound <= 1.3")
 	if (!plain) {
