@@ -266,10 +266,11 @@ take_dot(struct lock *l)
 		return errno == ENOENT ? make_dot(l) : of_errno();
 	if (!is_stale(l, &st))
 		return RC_BUSY;
-	if (fstatat(l->dirfd, l->dot, &again, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (again.st_ino != st.st_ino || again.st_dev != st.st_dev ||
-		again.st_ctim.tv_sec != st.st_ctim.tv_sec ||
-		again.st_ctim.tv_nsec != st.st_ctim.tv_nsec))
+	if (fstatat(l->dirfd, l->dot, &again, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT ? make_dot(l) : RC_BUSY;
+	if (again.st_ino != st.st_ino || again.st_dev != st.st_dev ||
+	    again.st_ctim.tv_sec != st.st_ctim.tv_sec ||
+	    again.st_ctim.tv_nsec != st.st_ctim.tv_nsec)
 		return RC_BUSY;
 	if (unlinkat(l->dirfd, l->dot, 0) != 0 && errno != ENOENT)
 		return RC_BUSY;

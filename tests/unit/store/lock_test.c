@@ -24,7 +24,7 @@ static struct aged {
 static struct {
 	unsigned no_look, other_device, kill_denied, no_unlink;
 	unsigned again; /* the next look but one finds another: 1 by number, 2
-			 * by device, 3 by time */
+			 * by device, 3 by time; 4: fails */
 	unsigned looks; /* until then */
 	int keep_fd, link_why;
 } wrong;
@@ -43,6 +43,7 @@ age(struct stat *st)
 static struct {
 	const char *path;
 	unsigned after;
+	unsigned late; /* it takes it after that look, which finds none */
 } breaks;
 
 static void
@@ -53,7 +54,8 @@ another_breaks_it(void)
 	int fd;
 
 	breaks.path = NULL;
-	unlink(path);
+	if (!breaks.late)
+		unlink(path);
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0 || write(fd, text, sizeof(text) - 1) < 0)
 		abort();
@@ -87,17 +89,24 @@ fstatat(
     int dirfd, const char *restrict name, struct stat *restrict st, int flags)
 {
 	static int (*real)(int, const char *, struct stat *, int);
-	int rc;
+	unsigned broken = breaks.path != NULL &&
+			  strcmp(name, "box.lock") == 0 && breaks.after-- == 0;
+	int rc, why;
 
 	if (real == NULL) {
 		void *f = dlsym(RTLD_NEXT, "fstatat");
 
 		memcpy(&real, &f, sizeof(real));
 	}
-	if (breaks.path != NULL && strcmp(name, "box.lock") == 0 &&
-	    breaks.after-- == 0)
+	if (broken && breaks.late)
+		unlink(breaks.path);
+	else if (broken)
 		another_breaks_it();
 	rc = real(dirfd, name, st, flags);
+	why = errno;
+	if (broken && breaks.late)
+		another_breaks_it();
+	errno = why;
 	if (rc == 0)
 		age(st);
 	if (wrong.other_device && strcmp(name, "box.lock") == 0)
@@ -107,6 +116,10 @@ fstatat(
 		st->st_ino += wrong.again == 1;
 		st->st_dev += wrong.again == 2;
 		st->st_ctim.tv_sec += wrong.again == 3;
+		if (wrong.again == 4) {
+			errno = EIO;
+			rc = -1;
+		}
 		wrong.again = 0;
 	}
 	return rc;
@@ -642,6 +655,13 @@ broken_by_another_first(void **state)
 	breaks.after = 0;
 	assert_int_equal(lock_try(&w.l, w.fd), RC_BUSY);
 	spool_holds(w.dot, text, sizeof(text) - 1);
+	/* It is gone at the second look, and taken behind that. */
+	put_dot(&w, "P\nH\n", dead_pid());
+	breaks.path = w.dot;
+	breaks.after = breaks.late = 1;
+	assert_int_equal(lock_try(&w.l, w.fd), RC_BUSY);
+	breaks.late = 0;
+	spool_holds(w.dot, text, sizeof(text) - 1);
 	assert_int_equal(unlink(w.dot), 0);
 	takes_and_releases(&w);
 	world_close(&w);
@@ -791,6 +811,22 @@ another_at_the_second_look(void **state)
 		is_refused(&w, RC_BUSY, 1);
 		assert_int_equal(wrong.again, 0);
 	}
+	takes_and_releases(&w);
+	world_close(&w);
+}
+
+/* One that cannot be looked at again stays. */
+static void
+no_second_look(void **state)
+{
+	struct world w;
+
+	world_open(&w, *state);
+	put_dot(&w, "P\nH\n", dead_pid());
+	wrong.again = 4;
+	wrong.looks = 1;
+	is_refused(&w, RC_BUSY, 1);
+	assert_int_equal(wrong.again, 0);
 	takes_and_releases(&w);
 	world_close(&w);
 }
@@ -1131,6 +1167,7 @@ main(void)
 	    CASE(stale_and_stays),
 	    CASE(another_device),
 	    CASE(another_at_the_second_look),
+	    CASE(no_second_look),
 	    CASE(link_is_denied),
 	    CASE(broken_by_another_first),
 	    CASE(the_link_count_decides),
