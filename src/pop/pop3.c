@@ -404,6 +404,8 @@ quit(struct session *s, const struct args *a)
 		return rc;
 	}
 	s->why = "quit";
+	if (!reply_fits(&s->out))
+		session_settle(s); /* the client is not waited for with locks */
 	rc = goodbye(s);
 	if (rc == RC_OK && s->unsettled)
 		rc = reply_try(&s->out);

@@ -55,6 +55,12 @@ reply_try(struct reply *r)
 	return reply_flush(r);
 }
 
+unsigned
+reply_fits(const struct reply *r)
+{
+	return r->len + REPLY_LINE_OCTETS < r->full;
+}
+
 enum { LARGE_OCTETS = REPLY_LARGE_OCTETS + 2 * REPLY_PART_OCTETS };
 
 void

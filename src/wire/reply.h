@@ -75,6 +75,9 @@ enum rc reply_flush(struct reply *r) MUST_CHECK;
 /* reply_try - the same, if that takes no waiting; else nothing. */
 enum rc reply_try(struct reply *r) MUST_CHECK;
 
+/* reply_fits - whether another line can be added and nothing has to leave. */
+unsigned reply_fits(const struct reply *r);
+
 /* reply_rest - gives back the memory that only a long answer needs, after a
  * flush: else its end is lost. */
 void reply_rest(struct reply *r);

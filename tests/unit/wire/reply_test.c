@@ -759,6 +759,26 @@ to_socket(int fds[2], unsigned stall_ms)
 	reply_init(&r, fds[0], stall_ms);
 }
 
+/* reply_fits: then a line of any length leaves nothing. */
+static void
+a_line_that_fits_stays(void **state)
+{
+	static char octets[FULL], longest[REPLY_LINE_OCTETS];
+	int fds[2];
+
+	(void)state;
+	memset(octets, 'a', sizeof(octets));
+	memset(longest, 'b', sizeof(longest) - 1);
+	to_socket(fds, 60000);
+	put(octets, FULL - REPLY_LINE_OCTETS);
+	assert_false(reply_fits(&r));
+	r.len--;
+	assert_true(reply_fits(&r));
+	assert_int_equal(reply_line(&r, "%s", longest), RC_OK);
+	assert_true(r.written == 0 && r.len == FULL - 1);
+	assert_false(reply_fits(&r));
+}
+
 /* reply_try: a little leaves at once where there is room; nothing waits. */
 static void
 a_try_does_not_wait(void **state)
@@ -946,6 +966,7 @@ main(void)
 	    CASE(a_full_buffer_leaves_by_itself),
 	    CASE(a_long_answer_leaves_in_larger_parts),
 	    CASE(a_long_answer_needs_no_memory),
+	    CASE(a_line_that_fits_stays),
 	    CASE(a_try_does_not_wait),
 	    CASE(a_client_that_is_gone_is_eof),
 	    CASE(a_client_that_goes_away_inside_a_body_is_eof),
