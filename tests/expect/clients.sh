@@ -22,7 +22,7 @@ chown "$user" "$home"
 
 # as_user COMMAND...: clients do not like to be root. None may take longer.
 as_user() {
-	(cd "$home" && HOME=$home TERM=vt100 timeout 30 setpriv --reuid "$user" \
+	(cd "$home" && HOME=$home TERM=vt100 timeout 20 setpriv --reuid "$user" \
 		--regid "$user" --clear-groups "$@" 2>&1)
 }
 
@@ -138,10 +138,13 @@ if have getmail; then
 			delivered_to = false
 		X
 	}
-	fill "$mbox"
-	maildir "$home/getmail.maildir"
-	getmail_conf false Maildir "$home/getmail.maildir/"
-	as_user getmail -g "$home/getmail" >"$tmp/said"
+	getmail_keeps() {
+		rm -rf "$home/getmail" "$home/getmail.maildir"
+		fill "$mbox"
+		maildir "$home/getmail.maildir"
+		getmail_conf false Maildir "$home/getmail.maildir/"
+	}
+	by_getmail getmail_keeps
 	ok $? "getmail: a session that keeps" "$(cat "$tmp/said")"
 	same "getmail: the mail is the same" --top "Return-Path: <unknown>" \
 		--end-header "$home/getmail.maildir/new/"*
@@ -149,9 +152,13 @@ if have getmail; then
 	like "$(as_user getmail -g "$home/getmail")" \
 		"0 messages .* retrieved, 10 skipped" \
 		"getmail: nothing is new the second time"
-	as_user touch "$home/getmail.mbox"
-	getmail_conf true Mboxrd "$home/getmail.mbox"
-	as_user getmail -g "$home/getmail" >"$tmp/said"
+	getmail_deletes() {
+		rm -f "$home/getmail.mbox"
+		fill "$mbox"
+		as_user touch "$home/getmail.mbox"
+		getmail_conf true Mboxrd "$home/getmail.mbox"
+	}
+	by_getmail getmail_deletes
 	ok $? "getmail: a session that deletes" "$(cat "$tmp/said")"
 	same "getmail: the mail is the same, in an mbox" --mbox \
 		--top "Return-Path: <unknown>" --end-header \

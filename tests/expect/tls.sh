@@ -376,26 +376,30 @@ kinds poplib by_poplib
 
 if have getmail; then # which has no STLS
 	port=$pop3s
-	forget
-	as_user mkdir -p "$home/getmail" "$home/got/new" "$home/got/cur" "$home/got/tmp"
-	owned "$home/getmail/getmailrc" <<-X
-		[retriever]
-		type = SimplePOP3SSLRetriever
-		server = localhost
-		port = $port
-		username = $user
-		password = $password
-		ca_certs = $tmp/ca.pem
-		[destination]
-		type = Maildir
-		path = $home/got/
-		[options]
-		delete = false
-		read_all = false
-		received = false
-		delivered_to = false
-	X
-	as_user getmail -g "$home/getmail" >"$tmp/said"
+	getmail_keeps() {
+		forget
+		rm -rf "$home/getmail" "$home/got"
+		as_user mkdir -p "$home/getmail" "$home/got/new" "$home/got/cur" \
+			"$home/got/tmp"
+		owned "$home/getmail/getmailrc" <<-X
+			[retriever]
+			type = SimplePOP3SSLRetriever
+			server = localhost
+			port = $port
+			username = $user
+			password = $password
+			ca_certs = $tmp/ca.pem
+			[destination]
+			type = Maildir
+			path = $home/got/
+			[options]
+			delete = false
+			read_all = false
+			received = false
+			delivered_to = false
+		X
+	}
+	by_getmail getmail_keeps
 	ok $? "getmail by pop3s" "$(cat "$tmp/said")"
 	said=$(compared --top "Return-Path: <unknown>" --end-header \
 		"$home/got/new/"* 2>&1)

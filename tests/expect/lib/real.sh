@@ -78,6 +78,21 @@ wait_for() {
 	done
 }
 
+# by_getmail START: START lays everything out, then getmail runs, as_user, with
+# $home/getmail; what it says is in $tmp/said. Now and then it misses that a child
+# of its own has ended (6.18, which looks for it and waits, but not in one), and
+# sits there until as_user's time is over: once more, from the start.
+by_getmail() {
+	for by_getmail_try in 1 2 3 4 5; do
+		"$1" || return
+		as_user getmail -g "$home/getmail" >"$tmp/said"
+		by_getmail_status=$?
+		grep -q "user aborted" "$tmp/said" || break
+		echo "# getmail $by_getmail_try: it missed its own child"
+	done
+	return "$by_getmail_status"
+}
+
 # is_listening PORT: looks without connecting, which would start a server.
 is_listening() {
 	cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
