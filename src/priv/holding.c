@@ -5,6 +5,7 @@
 #include "sys/buf.h"
 #include "sys/file.h"
 #include "sys/io.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,26 @@ holding_begin(struct holding *h, const struct place *place,
 	return rc == RC_TOOLONG && !place->is_spool ? RC_NOSUCH : rc;
 }
 
+/* cannot_be_used - what a state file is that this process may not write to:
+ * RC_DENIED, none, for no deletion waits in it; RC_IO: there may be one. */
+static enum rc
+cannot_be_used(int dirfd, const char *name)
+{
+	int fd = openat(dirfd, name,
+	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	enum rc rc = RC_IO;
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENOENT || errno == ELOOP ? RC_DENIED : RC_IO;
+	if (fstat(fd, &st) == 0)
+		rc = S_ISREG(st.st_mode) ? journal_idle(fd) : RC_OK;
+	close(fd);
+	if (rc == RC_STATE)
+		errno = EACCES;
+	return rc == RC_OK ? RC_DENIED : RC_IO;
+}
+
 enum rc
 holding_open_state(struct holding *h, int dirfd)
 {
@@ -43,7 +64,7 @@ holding_open_state(struct holding *h, int dirfd)
 	for (unsigned i = 0; i < 8 && rc == RC_CHANGED; i++)
 		rc = file_open_own(dirfd, h->place.state, O_RDWR | O_CREAT,
 		    h->who->uid, &h->state_fd);
-	return rc;
+	return rc == RC_DENIED ? cannot_be_used(dirfd, h->place.state) : rc;
 }
 
 /* The note in the state file: "popdsess", and since when the session lock has
@@ -55,7 +76,7 @@ holding_claim(struct holding *h)
 {
 	unsigned char note[sizeof(note_magic) + 8];
 	struct buf b;
-	enum rc rc = lock_whole(h->state_fd);
+	enum rc rc = lock_session(h->state_fd);
 
 	if (rc == RC_OK) {
 		buf_init(&b, note, sizeof(note));
@@ -124,6 +145,47 @@ open_to_read(struct holding *h)
 	return RC_CHANGED;
 }
 
+/* journal_name - of the journal beside the mailbox; 0: too long for one. */
+static unsigned
+journal_name(const struct holding *h, char out[NAME_MAX + 1])
+{
+	int n = snprintf(out, NAME_MAX + 1, ".%s.in.popd", h->place.name);
+
+	return n > 0 && n <= NAME_MAX;
+}
+
+/* open_journal - the journal beside the mailbox, where there is to be one;
+ * flags as file_open_own. */
+static enum rc
+open_journal(struct holding *h, int flags)
+{
+	char name[NAME_MAX + 1];
+	enum rc rc;
+
+	if (h->journal_fd >= 0 || h->lock.shared || h->mbox_fd < 0 ||
+	    !journal_name(h, name))
+		return RC_NOSUCH;
+	rc = file_open_own(
+	    h->place.dirfd, name, flags, h->who->uid, &h->journal_fd);
+	if (rc == RC_OK)
+		rc = lock_session(h->journal_fd);
+	if (rc == RC_BUSY) /* of a session whose broker is gone */
+		file_close(&h->journal_fd);
+	return rc;
+}
+
+/* find_journal - one that is there. What somebody else has put in its place is
+ * none; what cannot be opened may be one. */
+static enum rc
+find_journal(struct holding *h)
+{
+	enum rc rc = open_journal(h, O_RDWR);
+
+	if (rc == RC_CHANGED)
+		return RC_BUSY;
+	return rc == RC_NOSUCH || rc == RC_DENIED ? RC_OK : rc;
+}
+
 /* attempt - holding_try with the group raised. */
 static enum rc
 attempt(struct holding *h)
@@ -138,6 +200,11 @@ attempt(struct holding *h)
 		rc = lock_try(&h->lock, h->mbox_fd);
 	if (rc == RC_OK && h->read_fd < 0 && !h->lock.shared)
 		rc = open_to_read(h);
+	if (rc == RC_OK) {
+		rc = find_journal(h);
+		if (rc != RC_OK)
+			lock_release(&h->lock);
+	}
 	if (h->place.is_spool)
 		return rc;
 	if (rc == RC_DENIED && !h->lock.shared)
@@ -145,18 +212,9 @@ attempt(struct holding *h)
 	return rc == RC_DENIED ? RC_NOSUCH : rc;
 }
 
-/* journal_name - of the journal beside the mailbox; 0: too long for one. */
-static unsigned
-journal_name(const struct holding *h, char out[NAME_MAX + 1])
-{
-	int n = snprintf(out, NAME_MAX + 1, ".%s.in.popd", h->place.name);
-
-	return n > 0 && n <= NAME_MAX;
-}
-
-/* release - the locks, and a journal in which nothing is under way. */
+/* drop_journal - the one beside the mailbox, if nothing is under way in it. */
 static enum rc
-release(struct holding *h)
+drop_journal(struct holding *h)
 {
 	char name[NAME_MAX + 1];
 
@@ -165,40 +223,23 @@ release(struct holding *h)
 	    file_is_still(h->journal_fd, h->place.dirfd, name) == RC_OK)
 		unlinkat(h->place.dirfd, name, 0);
 	file_close(&h->journal_fd);
-	lock_release(&h->lock);
 	return RC_OK;
 }
 
-/* open_journal - the journal beside the mailbox, where there is to be one;
- * flags as file_open_own. */
+/* release - the locks, and the journal. */
 static enum rc
-open_journal(struct holding *h, int flags)
+release(struct holding *h)
 {
-	char name[NAME_MAX + 1];
+	enum rc rc = drop_journal(h);
 
-	if (h->journal_fd >= 0 || h->lock.shared || h->mbox_fd < 0 ||
-	    !journal_name(h, name))
-		return RC_NOSUCH;
-	return file_open_own(
-	    h->place.dirfd, name, flags, h->who->uid, &h->journal_fd);
+	lock_release(&h->lock);
+	return rc;
 }
 
 static enum rc
 make_journal(struct holding *h)
 {
 	return open_journal(h, O_RDWR | O_CREAT);
-}
-
-/* find_journal - one that is there. What somebody else has put in its place is
- * none; what cannot be opened may be one. */
-static enum rc
-find_journal(struct holding *h)
-{
-	enum rc rc = open_journal(h, O_RDWR);
-
-	if (rc == RC_CHANGED)
-		return RC_BUSY;
-	return rc == RC_NOSUCH || rc == RC_DENIED ? RC_OK : rc;
 }
 
 /* with_group - does what with the spool's group raised. */
@@ -230,22 +271,41 @@ journal(const struct holding *h)
 	return h->state_fd >= 0 ? h->state_fd : h->journal_fd;
 }
 
-/* look_for_journal - where one may be. */
+/* recover_from - the journal in fd, where there is one. RC_IO: what waits in it
+ * cannot be done, the mailbox is absent or not ours to change. */
 static enum rc
-look_for_journal(struct holding *h)
+recover_from(const struct holding *h, int fd, unsigned *finished)
 {
-	return h->state_fd < 0 ? with_group(h, find_journal) : RC_OK;
+	enum rc rc;
+
+	if (fd < 0)
+		return RC_OK;
+	if (h->mbox_fd >= 0 && !h->lock.shared)
+		return journal_recover(fd, h->mbox_fd, finished);
+	rc = journal_idle(fd);
+	if (rc == RC_STATE)
+		errno = h->mbox_fd < 0 ? ENOENT : EROFS;
+	return rc == RC_OK ? rc : RC_IO;
 }
 
+/* Both: for some time there may have been no state. */
 enum rc
 holding_recover(struct holding *h, unsigned *finished)
 {
-	enum rc rc = look_for_journal(h);
+	unsigned beside = 0;
+	enum rc rc = recover_from(h, h->journal_fd, &beside), dropped;
 
-	*finished = 0;
-	if (rc != RC_OK || journal(h) < 0 || h->lock.shared)
+	*finished = beside;
+	if ((rc != RC_OK && rc != RC_CHANGED) || h->state_fd < 0)
 		return rc;
-	return journal_recover(journal(h), h->mbox_fd, finished);
+	if (h->journal_fd >= 0) {
+		dropped = with_group(h, drop_journal);
+		if (dropped != RC_OK)
+			return dropped;
+	}
+	dropped = recover_from(h, h->state_fd, finished);
+	*finished |= beside;
+	return dropped != RC_OK ? dropped : rc;
 }
 
 void
@@ -288,8 +348,8 @@ holding_remove(
 
 	if (rc == RC_OK && !h->lock.held)
 		rc = holding_try(h);
-	if (rc == RC_OK)
-		rc = look_for_journal(h);
+	if (rc == RC_OK && h->state_fd >= 0 && h->journal_fd >= 0)
+		rc = RC_STATE; /* there are two, to be recovered from first */
 	if (rc == RC_OK && journal(h) >= 0)
 		rc = journal_idle(journal(h));
 	if (rc == RC_OK)

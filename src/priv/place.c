@@ -71,7 +71,8 @@ open_below(int dirfd, const char *path, int *fd)
 		   : RC_NOSUCH;
 }
 
-/* name_state - a state file's name that only this place has. */
+/* name_state - a state file's name that only this place has. The device is not
+ * in it: its number may change when the machine starts again. */
 static enum rc
 name_state(struct place *p)
 {
@@ -83,7 +84,6 @@ name_state(struct place *p)
 	if (fstat(p->dirfd, &st) != 0)
 		return RC_IO;
 	digest_init(&digest);
-	digest_add(&digest, &st.st_dev, sizeof(st.st_dev));
 	digest_add(&digest, &st.st_ino, sizeof(st.st_ino));
 	digest_add(&digest, p->name, strlen(p->name));
 	digest_end(&digest, sum);

@@ -216,15 +216,21 @@ is_stale(const struct lock *l, const struct stat *st)
 	       is_old(st, now) && is_old(&mbox, now);
 }
 
-/* set_fcntl - F_WRLCK or F_UNLCK on the whole mailbox, without waiting. */
+/* set_lock - l without waiting; how is F_SETLK or F_OFD_SETLK. */
+static enum rc
+set_lock(int fd, int how, struct flock l)
+{
+	l.l_whence = SEEK_SET;
+	if (fcntl(fd, how, &l) == 0)
+		return RC_OK;
+	return errno == EACCES || errno == EAGAIN ? RC_BUSY : RC_IO;
+}
+
+/* set_fcntl - F_WRLCK, F_RDLCK or F_UNLCK on the whole mailbox. */
 static enum rc
 set_fcntl(int fd, int type)
 {
-	struct flock whole = {.l_type = (short)type, .l_whence = SEEK_SET};
-
-	if (fcntl(fd, F_SETLK, &whole) == 0)
-		return RC_OK;
-	return errno == EACCES || errno == EAGAIN ? RC_BUSY : RC_IO;
+	return set_lock(fd, F_SETLK, (struct flock){.l_type = (short)type});
 }
 
 /* drop_fcntl - gives it up; what fails is tried again. */
@@ -239,20 +245,26 @@ drop_fcntl(int fd)
 }
 
 enum rc
-lock_whole(int fd)
+lock_session(int fd)
 {
-	return set_fcntl(fd, F_WRLCK);
+	enum rc rc = set_lock(
+	    fd, F_OFD_SETLK, (struct flock){.l_type = F_WRLCK, .l_start = 1});
+
+	return rc == RC_OK ? set_lock(fd, F_SETLK,
+				 (struct flock){.l_type = F_WRLCK, .l_len = 1})
+			   : rc;
 }
 
 pid_t
 lock_owner(int fd)
 {
-	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct flock first = {
+	    .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
 
-	if (fcntl(fd, F_GETLK, &whole) != 0 || whole.l_type == F_UNLCK ||
-	    whole.l_pid <= 1)
+	if (fcntl(fd, F_GETLK, &first) != 0 || first.l_type == F_UNLCK ||
+	    first.l_pid <= 1)
 		return 0;
-	return whole.l_pid;
+	return first.l_pid;
 }
 
 /* take_dot - the dotlock. The fcntl lock is held, so that of several sessions

@@ -38,13 +38,15 @@ enum rc lock_init(struct lock *l, int dirfd, const char *name) MUST_CHECK;
  * here; RC_IO. */
 enum rc lock_try(struct lock *l, int fd) MUST_CHECK;
 
-/* lock_whole - an fcntl write lock on the whole file behind fd, at once or not
- * at all; it ends with the process or with any close of the file. RC_BUSY:
- * another process has one; RC_IO with errno. */
-enum rc lock_whole(int fd) MUST_CHECK;
+/* lock_session - the write lock of a session on the file behind fd, at once or
+ * not at all, in two parts. The first octet is this process's, until it ends or
+ * closes the file; the rest is the open file's, until the last process that was
+ * given fd has closed it: a session may outlive its broker. RC_BUSY: another
+ * session has one of them; RC_IO with errno. */
+enum rc lock_session(int fd) MUST_CHECK;
 
-/* lock_owner - the process of this host that has such a lock on the file behind
- * fd; 0: none, or none that can be named. */
+/* lock_owner - the process of this host that has the first octet of the file
+ * behind fd; 0: none, or none that can be named. */
 pid_t lock_owner(int fd);
 
 /* lock_touch - the dotlock, if it is held, is as young as if just made. */

@@ -357,12 +357,130 @@ a_journal_that_does_not_fit_is_set_aside(void **state)
 	assert_int_equal(open_it(&r), RC_OK);
 	assert_spool(M1 M1);
 	assert_int_equal(finish(&r), EX_OK);
-	/* Absent: nothing to recover. */
+}
+
+/* refuses - an OPEN of mailbox, whose journal can be used later. */
+static void
+refuses(const char *mailbox, int why)
+{
+	struct run r;
+
+	log_in(&r);
+	errno = 0;
+	assert_int_equal(open_named(&r, mailbox), RC_IO);
+	assert_int_equal(errno, why);
+	assert_false(exists("spool/anna.lock"));
+	assert_int_equal(finish(&r), EX_OK);
+}
+
+/* A mailbox that is away may come back, as one on a file system that is not
+ * mounted yet. Without a journal that waits, absent is empty. */
+static void
+the_journal_of_an_absent_mailbox_waits(void **state)
+{
+	struct run r;
+
+	(void)state;
+	make_state_dir();
 	cut_short(in_state);
+	assert_int_equal(rename("spool/anna", "spool/away"), 0);
+	refuses("", ENOENT);
+	assert_int_equal(rename("spool/away", "spool/anna"), 0);
+	assert_recovers();
 	assert_int_equal(unlink("spool/anna"), 0);
 	log_in(&r);
 	assert_int_equal(open_it(&r), RC_OK);
-	assert_false(exists("spool/anna"));
+	assert_int_equal(finish(&r), EX_OK);
+}
+
+/* State that may not be written to is none, unless a journal waits in it. */
+static void
+a_journal_that_can_only_be_read_refuses(void **state)
+{
+	struct run r;
+
+	(void)state;
+	make_state_dir();
+	cut_short(in_state);
+	assert_int_equal(link(in_state, "state/anna/snapshot"), 0);
+	refuses("", EACCES);
+	if (geteuid() == 0) {
+		assert_int_equal(unlink("state/anna/snapshot"), 0);
+		assert_int_equal(chown(in_state, 0, 0), 0);
+		refuses("", EACCES); /* not even that */
+		assert_int_equal(chown(in_state, uid, gid), 0);
+		assert_int_equal(link(in_state, "state/anna/snapshot"), 0);
+	}
+	assert_int_equal(unlink("state/anna/snapshot"), 0);
+	assert_recovers();
+	assert_int_equal(link(in_state, "state/anna/snapshot"), 0);
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_OK);
+	assert_int_equal(logged(&r, "event=no-state"), 1);
+	assert_int_equal(finish(&r), EX_OK);
+	assert_int_equal(unlink("state/anna/snapshot"), 0);
+}
+
+/* folder_state - the path of the one folder's state file. */
+static void
+folder_state(char out[300])
+{
+	DIR *d = opendir("state/anna");
+	const struct dirent *e;
+
+	assert_non_null(d);
+	out[0] = '\0';
+	while ((e = readdir(d)) != NULL)
+		if (strncmp(e->d_name, "folder-", 7) == 0)
+			snprintf(out, 300, "state/anna/%s", e->d_name);
+	closedir(d);
+	assert_true(out[0] != '\0');
+}
+
+static void
+a_folder_to_read_is_not_recovered(void **state)
+{
+	char name[128], path[300];
+	struct run r;
+
+	(void)state;
+	write_file("spool/f", three);
+	snprintf(name, sizeof(name), "%s/spool/f", top + 1);
+	log_in(&r);
+	assert_int_equal(open_named(&r, name), RC_OK);
+	assert_int_equal(finish(&r), EX_OK);
+	folder_state(path);
+	cut_short(path);
+	assert_int_equal(rename("spool/anna", "spool/f"), 0);
+	assert_int_equal(chmod("spool/f", 0400), 0);
+	refuses(name, EROFS);
+	assert_int_equal(chmod("spool/f", 0600), 0);
+	log_in(&r);
+	assert_int_equal(open_named(&r, name), RC_OK);
+	assert_int_equal(finish(&r), EX_OK);
+	assert_int_equal(rename("spool/f", "spool/anna"), 0);
+	assert_spool(M2 M3);
+}
+
+/* For some time there was no state: what was begun then is finished first. */
+static void
+the_other_journal_is_looked_at_too(void **state)
+{
+	struct run r;
+
+	(void)state;
+	make_state_dir();
+	cut_short(beside);
+	assert_recovers();
+	assert_false(exists(beside));
+	/* It came during the session. */
+	write_file("spool/anna", three);
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_OK);
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	cut_short(beside);
+	assert_int_equal(lock(r.fd), RC_OK);
+	assert_spool(M2 M3);
 	assert_int_equal(finish(&r), EX_OK);
 }
 
@@ -1051,6 +1169,7 @@ strict_locks_stay_and_are_renewed(void **state)
 	assert_true(exists("spool/anna.lock"));
 	assert_int_equal(open_it(&r), RC_OK); /* the same once more */
 	assert_true(exists("spool/anna.lock"));
+	close(journal); /* the session lock is this descriptor's too */
 	assert_int_equal(client_close(r.fd), RC_OK);
 	assert_false(exists("spool/anna.lock"));
 	assert_int_equal(open_it(&r), RC_OK);
@@ -1060,7 +1179,6 @@ strict_locks_stay_and_are_renewed(void **state)
 	assert_true(stopped(&r));
 	assert_false(exists("spool/anna.lock"));
 	assert_spool(M1 M2);
-	close(journal);
 }
 
 /* A dotlock that was taken from us is another's: it is neither renewed nor
@@ -1126,6 +1244,10 @@ main(void)
 	    FRESH(open_recovers_first),
 	    FRESH(open_of_the_same_mailbox_recovers_too),
 	    FRESH(a_journal_that_does_not_fit_is_set_aside),
+	    FRESH(the_journal_of_an_absent_mailbox_waits),
+	    FRESH(a_journal_that_can_only_be_read_refuses),
+	    FRESH(a_folder_to_read_is_not_recovered),
+	    FRESH(the_other_journal_is_looked_at_too),
 	    FRESH(a_recovery_that_fails_refuses),
 	    FRESH(a_foreign_journal_is_left_alone),
 	    FRESH(the_journal_beside_the_spool),

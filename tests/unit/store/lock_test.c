@@ -390,7 +390,7 @@ holds_against_rivals(void **state)
 		if (rival_dot(&w) || errno != EEXIST)
 			_exit(1);
 		if (lock_init(&l, dirfd, "box") != RC_OK ||
-		    lock_try(&l, fd) != RC_BUSY || lock_whole(fd) != RC_BUSY)
+		    lock_try(&l, fd) != RC_BUSY || lock_session(fd) != RC_BUSY)
 			_exit(2);
 		_exit(0);
 	}
@@ -401,21 +401,74 @@ holds_against_rivals(void **state)
 }
 
 static void
-whole(void **state)
+session(void **state)
 {
 	struct world w;
 	struct child c;
 
 	world_open(&w, *state);
 	c = rival_start(&w, RIVAL_FCNTL);
-	assert_int_equal(lock_whole(w.fd), RC_BUSY);
+	assert_int_equal(lock_session(w.fd), RC_BUSY);
 	rival_stop(&c);
-	assert_int_equal(lock_whole(w.fd), RC_OK);
-	assert_int_equal(lock_whole(w.fd), RC_OK);
+	assert_int_equal(lock_owner(w.fd), 0);
+	assert_int_equal(lock_session(w.fd), RC_OK);
+	assert_int_equal(lock_session(w.fd), RC_OK);
 	assert_false(fcntl_is_free(&w));
 	errno = 0;
-	assert_int_equal(lock_whole(99), RC_IO);
+	assert_int_equal(lock_session(99), RC_IO);
 	assert_int_equal(errno, EBADF);
+	world_close(&w);
+}
+
+/* heir - a process that is given the lock's descriptor by one that then dies;
+ * it ends when end is closed. */
+static pid_t
+heir(const struct world *w, int *end)
+{
+	int said[2], stays[2];
+	pid_t parent, pid;
+
+	assert_int_equal(pipe(said), 0);
+	assert_int_equal(pipe(stays), 0);
+	parent = fork();
+	if (parent == 0) {
+		int fd = open(w->s->box, O_RDWR);
+
+		if (lock_session(fd) != RC_OK)
+			_exit(1);
+		pid = fork();
+		if (pid == 0) {
+			close(stays[1]);
+			_exit((int)read(stays[0], &(char){0}, 1));
+		}
+		_exit(write(said[1], &pid, sizeof(pid)) != sizeof(pid));
+	}
+	assert_int_equal(read(said[0], &pid, sizeof(pid)), sizeof(pid));
+	assert_int_equal(waitpid(parent, NULL, 0), parent);
+	close(said[0]);
+	close(said[1]);
+	close(stays[0]);
+	*end = stays[1];
+	return pid;
+}
+
+/* A session whose broker was killed may still be writing to the state file. */
+static void
+session_that_is_left(void **state)
+{
+	struct world w;
+	int end;
+
+	world_open(&w, *state);
+	(void)heir(&w, &end);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(lock_session(w.fd), RC_BUSY);
+	assert_int_equal(lock_owner(w.fd), 0);
+	close(end);
+	for (unsigned i = 0; lock_session(w.fd) != RC_OK; i++) {
+		assert_true(i < 1000);
+		usleep(10000);
+	}
 	world_close(&w);
 }
 
@@ -432,7 +485,7 @@ owner(void **state)
 	assert_int_equal(lock_owner(w.fd), c.pid);
 	rival_stop(&c);
 	assert_int_equal(lock_owner(w.fd), 0);
-	assert_int_equal(lock_whole(w.fd), RC_OK);
+	assert_int_equal(lock_session(w.fd), RC_OK);
 	assert_int_equal(lock_owner(w.fd), 0);
 	assert_int_equal(lock_owner(99), 0);
 	world_close(&w);
@@ -1156,7 +1209,8 @@ main(void)
 	    cmocka_unit_test(long_names),
 	    CASE(rivals),
 	    CASE(holds_against_rivals),
-	    CASE(whole),
+	    CASE(session),
+	    CASE(session_that_is_left),
 	    CASE(owner),
 	    CASE(owner_without_a_name),
 	    CASE(touched),
