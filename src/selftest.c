@@ -112,8 +112,10 @@ read_answer(struct selftest *t, int fd)
 	t->answer[n] = '\0';
 }
 
-int
-selftest_ask(struct selftest *t, const char *const argv[])
+/* ask - as selftest_ask; what it says of errors belongs to the answer, or is
+ * thrown away. */
+static int
+ask(struct selftest *t, const char *const argv[], unsigned errors)
 {
 	char room[SELFTEST_LINE_OCTETS] = "", *words[10] = {NULL}, *at = room;
 	posix_spawn_file_actions_t actions;
@@ -133,7 +135,11 @@ selftest_ask(struct selftest *t, const char *const argv[])
 		return -1;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-	posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
+	if (errors)
+		posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
+	else
+		posix_spawn_file_actions_addopen(
+		    &actions, 2, "/dev/null", O_WRONLY, 0);
 	spawned = posix_spawnp(&pid, room, &actions, NULL, words, environ) == 0;
 	posix_spawn_file_actions_destroy(&actions);
 	close(ends[1]);
@@ -142,6 +148,18 @@ selftest_ask(struct selftest *t, const char *const argv[])
 	if (!spawned || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		return -1;
 	return WEXITSTATUS(status);
+}
+
+int
+selftest_ask(struct selftest *t, const char *const argv[])
+{
+	return ask(t, argv, 0);
+}
+
+int
+selftest_ask_both(struct selftest *t, const char *const argv[])
+{
+	return ask(t, argv, 1);
 }
 
 unsigned

@@ -55,8 +55,12 @@ unsigned selftest_user(struct selftest *t, const char *name, uid_t *uid);
 
 /* selftest_ask - runs the program that PATH has for argv[0], and keeps the
  * beginning of what it prints in t->answer, NUL-terminated. Returns its exit
- * status; -1: it is not there, or did not end by itself. */
+ * status; -1: it is not there, or did not end by itself. What it warns of on
+ * descriptor 2 is no part of the answer. */
 int selftest_ask(struct selftest *t, const char *const argv[]);
+
+/* selftest_ask_both - the same, for one that answers on descriptor 2. */
+int selftest_ask_both(struct selftest *t, const char *const argv[]);
 
 /* selftest_split - cuts text at blanks; returns how many words there are, at
  * most SELFTEST_WORDS. */

@@ -35,7 +35,12 @@ asked() {
 for program in postconf exim4 procmail doveconf; do
 	cat >"$tmp/bin/$program" <<'END'
 #!/bin/sh
-# doveconf is asked one thing at a time, the others once.
+# doveconf is asked one thing at a time, the others once. procmail answers on
+# descriptor 2; the others have warnings there, which are no answer.
+case $0 in
+*/procmail) exec >&2 ;;
+*) echo "${0##*/}: warning: overriding earlier entry" >&2 ;;
+esac
 case $0 in
 */doveconf) grep "^$4 " "$SAYS.doveconf" | cut -d ' ' -f 2- ;;
 *) cat "$SAYS.${0##*/}" ;;
