@@ -406,11 +406,24 @@ struct unit {
 	char exec[SELFTEST_LINE_OCTETS];
 };
 
+/* is_yes - what systemd takes for it. */
+static unsigned
+is_yes(const char *text)
+{
+	static const char yes[][5] = {"1", "yes", "y", "true", "t", "on"};
+
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+		if (strcasecmp(text, yes[i]) == 0)
+			return 1;
+	}
+	return 0;
+}
+
 static void
 unit_line(struct selftest *t, const char *where, char *line, void *how)
 {
 	struct unit *u = how;
-	char *value = strchr(line, '=');
+	char *value = strchr(line, '='), key[16], word[8];
 
 	(void)t;
 	(void)where;
@@ -418,15 +431,17 @@ unit_line(struct selftest *t, const char *where, char *line, void *how)
 		return;
 	*value++ = '\0';
 	value[strcspn(value, "\r\n")] = '\0';
-	if (strcmp(line, "ListenStream") == 0 && u->nports < 4)
+	copy_word(key, sizeof(key), line);
+	if (strcmp(key, "ListenStream") == 0 && u->nports < 4) {
 		copy_word(u->ports[u->nports++], sizeof(u->ports[0]), value);
-	else if (strcmp(line, "Accept") == 0)
-		u->accept =
-		    strcmp(value, "yes") == 0 || strcmp(value, "true") == 0;
-	else if (strcmp(line, "User") == 0)
+	} else if (strcmp(key, "Accept") == 0) {
+		copy_word(word, sizeof(word), value);
+		u->accept = is_yes(word) & 1;
+	} else if (strcmp(key, "User") == 0) {
 		copy_word(u->user, sizeof(u->user), value);
-	else if (strcmp(line, "ExecStart") == 0)
+	} else if (strcmp(key, "ExecStart") == 0) {
 		copy(u->exec, sizeof(u->exec), value);
+	}
 }
 
 static const char unit_dirs[][24] = {

@@ -493,9 +493,18 @@ done
 xinetd && sed -i '1i}\n\n# }' "$h/etc/xinetd.d/pop3"
 look
 status_is 0 "xinetd: what is outside of a service is nothing"
-systemd && sed -i 's/Accept=yes/Accept=true/' "$h/etc/systemd/system/in.popd.socket"
+for accept in Accept=true Accept=1 Accept=on Accept=Y Accept=t 'Accept = yes ' ' Accept =YES'; do
+	systemd && sed -i "s/Accept=yes/$accept/" "$h/etc/systemd/system/in.popd.socket"
+	look
+	status_is 0 "systemd: $accept"
+done
+systemd && sed -i 's/=/ = /; s/$/ /' "$h"/etc/systemd/system/in.popd*
 look
-status_is 0 "systemd: Accept=true"
+status_is 0 "systemd: blanks around = and at the ends of lines"
+for accept in off 0 false yesterday; do
+	systemd && sed -i "s/Accept=yes/Accept=$accept/" "$h/etc/systemd/system/in.popd.socket"
+	wrong '/.*/in\.popd\.socket: without Accept=yes' 'Accept=yes'
+done
 systemd && rm "$h/etc/systemd/system/in.popd@.service"
 look
 status_is 0 "systemd: a socket without a service is none of ours"
