@@ -11,6 +11,7 @@
 enum {
 	SELFTEST_PATHS = 4,
 	SELFTEST_WORDS = 32,
+	SELFTEST_SERVED = 16,
 	SELFTEST_LINE_OCTETS = 2048,
 	SELFTEST_ANSWER_OCTETS = 65536
 };
@@ -24,9 +25,13 @@ struct selftest {
 	const char *user;  /* likewise; NULL: the default ones */
 	unsigned found[3]; /* how many of each verdict */
 	unsigned starts;   /* entries that start something */
-	unsigned ports;    /* a bit for each of POP's that is served */
-	unsigned tls : 1;  /* something starts in.popd-tls */
-	unsigned turn;     /* of paths */
+	struct {           /* the first of those on POP's ports */
+		unsigned port;
+		char address[64], protocol[16]; /* "": any */
+	} served[SELFTEST_SERVED];
+	unsigned nserved;
+	unsigned tls : 1; /* something starts in.popd-tls */
+	unsigned turn;    /* of paths */
 	char paths[SELFTEST_PATHS][PATH_MAX];
 	char answer[SELFTEST_ANSWER_OCTETS]; /* to selftest_ask */
 };

@@ -16,6 +16,8 @@ enum { SOON_DAYS = 14 };
 struct start {
 	char where[PATH_MAX]; /* the file */
 	char service[64];     /* a service's name, or a port, or an address */
+	char address[64];     /* if not in there; "": any */
+	char protocol[16];    /* likewise, such as "tcp6" */
 	char user[64];
 	char program[PATH_MAX];
 	char args[SELFTEST_LINE_OCTETS]; /* without the program's name */
@@ -209,6 +211,44 @@ behind_tls(struct selftest *t, const struct start *s)
 	return has_program(t, s->where, words[i + 1]);
 }
 
+/* either - whether two addresses, or protocols, can be one. */
+static unsigned
+either(const char *a, const char *b)
+{
+	return a[0] == '\0' || b[0] == '\0' || strcmp(a, b) == 0;
+}
+
+/* is_served - whether an entry before this one has its port, at the same
+ * address and by the same protocol; it is kept for those to come. */
+static unsigned
+is_served(struct selftest *t, const struct start *s, unsigned port)
+{
+	const char *colon = strrchr(s->service, ':');
+	char address[sizeof(s->address)];
+	unsigned i = 0;
+
+	copy(address, sizeof(address), s->address);
+	if (colon != NULL)
+		snprintf(address, sizeof(address), "%.*s",
+		    (int)(colon - s->service), s->service);
+	if (strcmp(address, "*") == 0)
+		address[0] = '\0';
+	while (
+	    i < t->nserved && (t->served[i].port != port ||
+				  !either(t->served[i].address, address) ||
+				  !either(t->served[i].protocol, s->protocol)))
+		i++;
+	if (i < t->nserved)
+		return 1;
+	if (port != 0 && i < SELFTEST_SERVED) {
+		t->served[i].port = port;
+		copy(t->served[i].address, sizeof(address), address);
+		copy(t->served[i].protocol, sizeof(s->protocol), s->protocol);
+		t->nserved++;
+	}
+	return 0;
+}
+
 /* look_at - one entry. */
 static void
 look_at(struct selftest *t, struct start *s)
@@ -224,13 +264,12 @@ look_at(struct selftest *t, struct start *s)
 	}
 	if (port == 0 && !is_ours(s->program))
 		return;
-	if ((t->ports & port) != 0) {
+	if (is_served(t, s, port)) {
 		selftest_say(t, SELFTEST_WARN,
 		    "%s: serves %s, which another entry serves already",
 		    s->where, s->service);
 		selftest_mend("turn one of them off");
 	}
-	t->ports |= port;
 	t->starts++;
 	if (!is_ours(s->program)) {
 		selftest_say(t, SELFTEST_WARN, "%s: %s is served by %s",
@@ -267,14 +306,15 @@ inetd_line(struct selftest *t, const char *where, char *line, void *how)
 	(void)how;
 	if (line[0] == '#' || (n = selftest_split(line, words)) < 6)
 		return;
+	memset(&s, 0, sizeof(s));
 	copy(s.where, sizeof(s.where), where);
 	copy(s.service, sizeof(s.service), words[0]);
+	copy(s.protocol, sizeof(s.protocol), words[2]);
 	copy(s.user, sizeof(s.user), words[4]);
 	s.user[strcspn(s.user, ".:")] = '\0'; /* user.group */
 	copy(s.program, sizeof(s.program), words[5]);
 	if (strcmp(base_name(s.program), "tcpd") == 0)
 		first = 6; /* the program's own name is its path */
-	s.args[0] = '\0';
 	for (unsigned i = first; i < n && at < sizeof(s.args); i++)
 		at += (size_t)snprintf(
 		    s.args + at, sizeof(s.args) - at, "%s ", words[i]);
@@ -319,6 +359,7 @@ static void
 xinetd_value(struct service *x, const char *key, const char *value)
 {
 	struct start *s = &x->s;
+	const char *family = strstr(value, "IPv");
 	char word[8];
 
 	if (strcmp(key, "disable") == 0) {
@@ -326,6 +367,10 @@ xinetd_value(struct service *x, const char *key, const char *value)
 		x->off = strcasecmp(word, "yes") == 0;
 	} else if (strcmp(key, "port") == 0) {
 		copy_word(s->service, sizeof(s->service), value);
+	} else if (strcmp(key, "bind") == 0 || strcmp(key, "interface") == 0) {
+		copy_word(s->address, sizeof(s->address), value);
+	} else if (strcmp(key, "flags") == 0 && family != NULL) {
+		copy_word(s->protocol, sizeof(s->protocol), family);
 	} else if (strcmp(key, "user") == 0) {
 		copy_word(s->user, sizeof(s->user), value);
 	} else if (strcmp(key, "server") == 0) {

@@ -328,6 +328,23 @@ entry 'pop3 stream tcp nowait root /usr/sbin/in.popd in.popd' \
 	'110 stream tcp nowait root /usr/sbin/in.popd in.popd'
 warn '/.*/inetd\.conf: serves 110, which another' 'turn one'
 entry 'pop3 stream tcp nowait root /usr/sbin/in.popd in.popd' \
+	'*:110 stream tcp nowait root /usr/sbin/in.popd in.popd'
+warn '/.*/inetd\.conf: serves \*:110, which another' 'turn one'
+entry '10.0.0.1:pop3 stream tcp nowait root /usr/sbin/in.popd in.popd' \
+	'10.0.0.1:110 stream tcp nowait root /usr/sbin/in.popd in.popd'
+warn '/.*/inetd\.conf: serves 10.0.0.1:110, which another' 'turn one'
+entry '10.0.0.1:pop3 stream tcp nowait root /usr/sbin/in.popd in.popd' \
+	'pop3 stream tcp nowait root /usr/sbin/in.popd in.popd'
+warn '/.*/inetd\.conf: serves pop3, which another' 'turn one'
+entry 'pop3 stream tcp4 nowait root /usr/sbin/in.popd in.popd' \
+	'pop3 stream tcp6 nowait root /usr/sbin/in.popd in.popd' \
+	'10.0.0.1:109 stream tcp nowait root /usr/sbin/in.popd in.popd' \
+	'10.0.0.2:109 stream tcp nowait root /usr/sbin/in.popd in.popd'
+look
+status_is 0 "two addresses, two protocols"
+is "$(echo "$said" | grep -c '^ok     /.*/etc/inetd\.conf: .* is served by')" 4 \
+	"two addresses, two protocols: all are looked at"
+entry 'pop3 stream tcp nowait root /usr/sbin/in.popd in.popd' \
 	'x1 stream tcp nowait root /usr/sbin/in.popd in.popd' 'x2 stream tcp nowait root /usr/sbin/in.popd in.popd' \
 	'x3 stream tcp nowait root /usr/sbin/in.popd in.popd' 'x4 stream tcp nowait root /usr/sbin/in.popd in.popd' \
 	'x5 stream tcp nowait root /usr/sbin/in.popd in.popd'
@@ -361,6 +378,14 @@ xinetd && sed -i 's/\(user.*= \)root/\1mail/' "$h/etc/xinetd.d/pop3"
 wrong '/.*/xinetd\.d/pop3: starts /usr/sbin/in\.popd as user mail' 'make the user root'
 xinetd && sed -i 's,\(server.*= \)/usr/sbin/in.popd$,\1/usr/local/sbin/in.popd,' "$h/etc/xinetd.d/pop3"
 wrong '/.*/xinetd\.d/pop3: starts /usr/local/sbin/in\.popd, which' 'make install'
+xinetd && for family in 4 6; do
+	sed "s/socket_type.*/flags = REUSE IPv$family/" xinetd.d/pop3 >"$h/etc/xinetd.d/pop3-v$family"
+	sed "s/socket_type.*/bind = 10.0.0.$family/" "$h/etc/xinetd.d/pop2" >"$h/etc/xinetd.d/pop2-$family"
+done && rm "$h/etc/xinetd.d/pop3" "$h/etc/xinetd.d/pop2"
+look
+status_is 0 "xinetd: two addresses, two protocols"
+xinetd && cp xinetd.d/pop3 "$h/etc/xinetd.d/again"
+warn '/.*/xinetd\.d/.*: serves pop3, which another' 'turn one'
 xinetd && sed 's,server.*=.*,server = /absent,' "$h/etc/xinetd.d/pop3" >"$h/etc/xinetd.d/pop3.bak"
 look
 status_is 0 "files that xinetd does not read are of no matter"
@@ -505,6 +530,14 @@ for accept in off 0 false yesterday; do
 	systemd && sed -i "s/Accept=yes/Accept=$accept/" "$h/etc/systemd/system/in.popd.socket"
 	wrong '/.*/in\.popd\.socket: without Accept=yes' 'Accept=yes'
 done
+systemd && sed -i 's/^ListenStream=.*/ListenStream=0.0.0.0:110\nListenStream=[::]:110/' \
+	"$h/etc/systemd/system/in.popd.socket"
+look
+status_is 0 "systemd: two addresses"
+systemd && echo ListenStream=10.0.0.1:110 >>"$h/etc/systemd/system/in.popd.socket"
+warn '/.*/in\.popd\.socket: serves 10.0.0.1:110, which another' 'turn one'
+systemd && echo 'pop3 stream tcp4 nowait root /usr/sbin/in.popd in.popd' >"$h/etc/inetd.conf"
+warn '/.*/in\.popd\.socket: serves 110, which another' 'turn one'
 systemd && rm "$h/etc/systemd/system/in.popd@.service"
 look
 status_is 0 "systemd: a socket without a service is none of ours"
