@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
@@ -73,6 +75,41 @@ selftest_path(struct selftest *t, const char *path)
 	if (n < 0 || n >= PATH_MAX)
 		out[0] = '\0'; /* which nothing is called */
 	return out;
+}
+
+unsigned
+selftest_find(struct selftest *t, const char *path, char out[PATH_MAX])
+{
+	struct open_how how = {
+	    .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+	int root, fd = -1;
+	char link[32];
+	ssize_t n;
+
+	snprintf(out, PATH_MAX, "%s", selftest_path(t, path));
+	if (t->root[0] == '\0' || t->no_find)
+		return 1;
+	root = open(t->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root >= 0)
+		fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	file_close(&root);
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM)) {
+		t->no_find = 1;
+		selftest_say(t, SELFTEST_WARN,
+		    "kernel: no openat2, so links below %s lead where they "
+		    "lead on this host",
+		    t->root);
+		selftest_mend("a kernel from 5.6 on");
+		return 1;
+	}
+	if (fd < 0)
+		return 0;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, out, PATH_MAX - 1);
+	if (n >= 0)
+		out[n] = '\0';
+	close(fd);
+	return 1;
 }
 
 unsigned

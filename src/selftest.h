@@ -30,8 +30,9 @@ struct selftest {
 		char address[64], protocol[16]; /* "": any */
 	} served[SELFTEST_SERVED];
 	unsigned nserved;
-	unsigned tls : 1; /* something starts in.popd-tls */
-	unsigned turn;    /* of paths */
+	unsigned tls : 1;     /* something starts in.popd-tls */
+	unsigned no_find : 1; /* links of that host cannot be followed */
+	unsigned turn;        /* of paths */
 	char paths[SELFTEST_PATHS][PATH_MAX];
 	char answer[SELFTEST_ANSWER_OCTETS]; /* to selftest_ask */
 };
@@ -54,6 +55,11 @@ void selftest_mend(const char *fmt, ...) PRINTF(1, 2);
 /* selftest_path - where path of that host is for us. Valid for three more
  * calls. */
 const char *selftest_path(struct selftest *t, const char *path);
+
+/* selftest_find - the same into out, with links followed as on that host. 0 and
+ * errno: there is no such file. */
+unsigned selftest_find(
+    struct selftest *t, const char *path, char out[PATH_MAX]);
 
 /* selftest_user - the host's user of that name: 1, and *uid; else 0. */
 unsigned selftest_user(struct selftest *t, const char *name, uid_t *uid);

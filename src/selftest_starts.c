@@ -77,11 +77,12 @@ port_of(const char *service)
 
 /* key_file - whether a key can be read by whom it should not. */
 static unsigned
-key_file(struct selftest *t, const char *key)
+key_file(struct selftest *t, const char *name)
 {
+	char key[PATH_MAX];
 	struct stat st;
 
-	if (stat(key, &st) != 0) {
+	if (!selftest_find(t, name, key) || stat(key, &st) != 0) {
 		selftest_say(
 		    t, SELFTEST_WRONG, "%s: no key: %s", key, strerror(errno));
 		selftest_mend("docs/tls.md tells how to come by it");
@@ -119,10 +120,10 @@ openssl(struct selftest *t, const char *cert, const char *seconds)
 
 /* certificate - whether it is one, and for how long. */
 static void
-certificate(struct selftest *t, const char *cert)
+certificate(struct selftest *t, const char *name)
 {
-	char soon[16];
-	int is_one = openssl(t, cert, NULL);
+	char soon[16], cert[PATH_MAX];
+	int is_one = selftest_find(t, name, cert) ? openssl(t, cert, NULL) : 1;
 
 	snprintf(soon, sizeof(soon), "%d", SOON_DAYS * 86400);
 	if (is_one < 0) {
@@ -165,12 +166,13 @@ value_of(char *words[], unsigned n, const char *letter, const char *name)
 static unsigned
 has_program(struct selftest *t, const char *where, const char *program)
 {
+	char path[PATH_MAX];
 	struct stat st;
 
 	if (strchr(program, '/') == NULL)
 		return 1; /* in.popd-tls looks for it in PATH */
-	if (stat(selftest_path(t, program), &st) == 0 && S_ISREG(st.st_mode) &&
-	    (st.st_mode & 0111) != 0)
+	if (selftest_find(t, program, path) && stat(path, &st) == 0 &&
+	    S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0)
 		return 1;
 	selftest_say(t, SELFTEST_WRONG, "%s: starts %s, which is no program",
 	    where, program);
@@ -184,7 +186,6 @@ behind_tls(struct selftest *t, const struct start *s)
 {
 	char args[sizeof(s->args)], *words[SELFTEST_WORDS];
 	const char *cert, *key;
-	char cert_path[PATH_MAX], key_path[PATH_MAX];
 	unsigned n, i = 0;
 
 	t->tls = 1;
@@ -203,11 +204,8 @@ behind_tls(struct selftest *t, const struct start *s)
 			      "/usr/sbin/in.popd");
 		return 0;
 	}
-	copy(cert_path, sizeof(cert_path), selftest_path(t, cert));
-	copy(key_path, sizeof(key_path),
-	    selftest_path(t, key != NULL ? key : cert));
-	if (key_file(t, key_path))
-		certificate(t, cert_path);
+	if (key_file(t, key != NULL ? key : cert))
+		certificate(t, cert);
 	return has_program(t, s->where, words[i + 1]);
 }
 

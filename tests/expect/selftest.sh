@@ -428,6 +428,30 @@ host && rm "$h/etc/in.popd/key.pem"
 wrong '/.*/key\.pem: no key: No such file' 'docs/tls\.md'
 host && rm "$h/etc/in.popd/cert.pem"
 wrong '/.*/cert\.pem: is no certificate' 'docs/tls\.md'
+# linked: as docs/tls.md has it, by links that are absolute: on that host.
+linked() {
+	host && mkdir -p "$h$tmp/live" && mv "$h/etc/in.popd/cert.pem" "$h/etc/in.popd/key.pem" \
+		"$h$tmp/live" &&
+		ln -s "$tmp/live/cert.pem" "$tmp/live/key.pem" "$h/etc/in.popd"
+}
+linked
+look
+status_is 0 "a certificate and a key by absolute links"
+like "$said" '^ok     /.*/live/cert\.pem: certificate and key$' \
+	"a certificate and a key by absolute links: found"
+mkdir "$tmp/live" && cp "$tmp/key" "$tmp/live/key.pem" && chmod 600 "$tmp/live/key.pem" &&
+	cp "$tmp/cert" "$tmp/live/cert.pem"
+linked && chmod 644 "$h$tmp/live/key.pem"
+wrong '/.*/key\.pem: mode 644: the key' "chmod 600 $h$tmp/live/key\.pem"
+linked && rm "$h$tmp/live/key.pem"
+wrong '/.*/in\.popd/key\.pem: no key: No such file' 'docs/tls\.md'
+linked && rm "$h$tmp/live/cert.pem"
+wrong '/.*/in\.popd/cert\.pem: is no certificate' 'docs/tls\.md'
+rm -r "$tmp/live"
+linked && mv "$h/usr/sbin/in.popd-tls" "$h$tmp/live" &&
+	ln -s "$tmp/live/in.popd-tls" "$h/usr/sbin"
+look
+status_is 0 "a program by an absolute link"
 host && openssl x509 -in "$tmp/cert" -signkey "$tmp/key" -days 7 \
 	-out "$h/etc/in.popd/cert.pem" 2>/dev/null
 warn '/.*/cert\.pem: the certificate expires within 14 days' 'renew it'
@@ -577,6 +601,8 @@ if [ -x "$refuse" ]; then
 	looks '^warn   Postfix: postconf does not say' "$refuse" pipe2 "$popd"
 	looks '^warn   Postfix: postconf does not say' "$refuse" waitpid "$popd"
 	looks '^ok     .*/var/mail: 2 maildrops$' "$refuse" statfs "$popd"
+	looks '^warn   kernel: no openat2' "$refuse" openat2 "$popd"
+	like "$said" '^0 wrong, 1 to look at, ' "without openat2 the other things are looked at, too"
 	# AT_SYMLINK_NOFOLLOW: files that are gone again
 	looks '^ok     .*/var/mail: 0 maildrops$' "$refuse" fstat,3=256 "$popd"
 	looks '^warn   .*/lib/in\.popd: cannot look: Permission denied$' "$refuse" fstat,3=256 "$popd"
