@@ -5,6 +5,7 @@
 #include "selftest.h"
 #include <dirent.h>
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -146,22 +147,6 @@ certificate(struct selftest *t, const char *name)
 	}
 }
 
-/* value_of - the argument of an option, in the next word or behind "=". */
-static const char *
-value_of(char *words[], unsigned n, const char *letter, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (unsigned i = 0; i < n && strcmp(words[i], "--") != 0; i++) {
-		if (strncmp(words[i], name, len) == 0 && words[i][len] == '=')
-			return words[i] + len + 1;
-		if (i + 1 < n && (strcmp(words[i], letter) == 0 ||
-				     strcmp(words[i], name) == 0))
-			return words[i + 1];
-	}
-	return NULL;
-}
-
 /* has_program - whether an entry's program is there. */
 static unsigned
 has_program(struct selftest *t, const char *where, const char *program)
@@ -184,18 +169,27 @@ has_program(struct selftest *t, const char *where, const char *program)
 static unsigned
 behind_tls(struct selftest *t, const struct start *s)
 {
-	char args[sizeof(s->args)], *words[SELFTEST_WORDS];
-	const char *cert, *key;
-	unsigned n, i = 0;
+	static const struct option options[] = {/* as in main_tls.c */
+	    {"cert", required_argument, NULL, 'c'},
+	    {"key", required_argument, NULL, 'k'},
+	    {"starttls", no_argument, NULL, 's'},
+	    {"user", required_argument, NULL, 'u'}, {NULL, 0, NULL, 0}};
+	char args[sizeof(s->args)], *words[1 + SELFTEST_WORDS] = {NULL};
+	const char *cert = NULL, *key = NULL;
+	int c, n;
 
 	t->tls = 1;
 	memcpy(args, s->args, sizeof(args));
-	n = selftest_split(args, words);
-	while (i < n && strcmp(words[i], "--") != 0)
-		i++;
-	cert = value_of(words, n, "-c", "--cert");
-	key = value_of(words, n, "-k", "--key");
-	if (cert == NULL || i + 1 >= n) {
+	n = 1 + (int)selftest_split(args, words + 1); /* behind its name */
+	opterr = 0;
+	optind = 0; /* from the beginning */
+	while ((c = getopt_long(n, words, "+c:k:su:", options, NULL)) != -1) {
+		if (c == 'c')
+			cert = optarg;
+		else if (c == 'k')
+			key = optarg;
+	}
+	if (cert == NULL || optind >= n) {
 		selftest_say(t, SELFTEST_WRONG,
 		    "%s: in.popd-tls is given no certificate, or nothing to "
 		    "start behind \"--\"",
@@ -206,7 +200,7 @@ behind_tls(struct selftest *t, const struct start *s)
 	}
 	if (key_file(t, key != NULL ? key : cert))
 		certificate(t, cert);
-	return has_program(t, s->where, words[i + 1]);
+	return has_program(t, s->where, words[optind]);
 }
 
 /* either - whether two addresses, or protocols, can be one. */
@@ -254,11 +248,12 @@ look_at(struct selftest *t, struct start *s)
 	unsigned port = port_of(s->service);
 
 	if (strcmp(base_name(s->program), "tcpd") == 0) {
-		char *words[SELFTEST_WORDS], args[sizeof(s->args)];
+		char *args = s->args + strspn(s->args, " \t\r\n");
+		size_t n = strcspn(args, " \t\r\n");
 
-		memcpy(args, s->args, sizeof(args));
-		if (selftest_split(args, words) > 0)
-			copy(s->program, sizeof(s->program), words[0]);
+		if (n > 0)
+			copy_word(s->program, sizeof(s->program), args);
+		memmove(s->args, args + n, strlen(args + n) + 1);
 	}
 	if (port == 0 && !is_ours(s->program))
 		return;

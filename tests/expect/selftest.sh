@@ -313,6 +313,9 @@ entry 'pop3 stream tcp nowait root /usr/sbin/tcpd /usr/sbin/in.popd'
 look
 like "$said" '^ok     /.*/inetd.conf: pop3 is served by /usr/sbin/in.popd$' "behind tcpd"
 status_is 0 "behind tcpd: status"
+entry 'pop3s stream tcp nowait root /usr/sbin/tcpd /usr/sbin/in.popd-tls -c /etc/in.popd/cert.pem -k /etc/in.popd/key.pem -- /usr/sbin/in.popd'
+look
+status_is 0 "in.popd-tls behind tcpd"
 entry '10.0.0.1:110 stream tcp nowait.1000 root.mail /usr/sbin/in.popd in.popd'
 look
 status_is 0 "with an address, and user.group"
@@ -357,6 +360,15 @@ wrong '/.*/inetd\.conf: starts /usr/sbin/absent, which is no program' 'make inst
 entry 'pop3 stream tcp nowait root /usr/sbin/in.popd-tls in.popd-tls --cert=/etc/in.popd/cert.pem --key=/etc/in.popd/key.pem -- in.popd'
 look
 status_is 0 "a program by PATH behind in.popd-tls"
+for args in '-c/etc/in.popd/cert.pem -k/etc/in.popd/key.pem --' \
+	'-sc/etc/in.popd/cert.pem -uin.popd-tls -k /etc/in.popd/key.pem --' \
+	'--cer /etc/in.popd/cert.pem -k /absent --key=/etc/in.popd/key.pem'; do
+	entry "pop3 stream tcp nowait root /usr/sbin/in.popd-tls in.popd-tls $args /usr/sbin/in.popd -c x"
+	look
+	status_is 0 "in.popd-tls $args"
+	like "$said" '^ok     /.*/etc/in\.popd/cert\.pem: certificate and key$' \
+		"in.popd-tls $args: the certificate"
+done
 entry 'pop3 stream tcp nowait root /usr/sbin/in.popd-tls in.popd-tls -- /usr/sbin/in.popd --cert x'
 wrong '/.*/inetd\.conf: in\.popd-tls is given no certificate' 'in\.popd-tls --cert FILE'
 
