@@ -37,7 +37,9 @@ without() {
 }
 
 if [ "$1" = list ]; then
-	exec awk -F: '!/^#/ && NF > 2 && $2 != "" { print $1 ":" $2 }' "$file"
+	awk -F: '!/^#/ && NF > 2 && $2 != "" { print $1 ":" $2 }' "$file" ||
+		die "cannot list $file"
+	exit 0
 fi
 case $2 in
 '' | '#'* | *:* | *[[:space:]]*) die "no user can be called '$2'" ;;
@@ -47,8 +49,8 @@ case $3 in
 esac
 if [ "$1" = add ]; then
 	dir=$(dirname "$file")
-	[ -d "$dir" ] || mkdir -m 755 "$dir"
-	[ -e "$file" ] || : >"$file"
+	[ -d "$dir" ] || mkdir -m 755 "$dir" || die "cannot make $dir"
+	[ -e "$file" ] || (: >"$file") || die "cannot make $file"
 fi
 [ -r "$file" ] || die "cannot read $file"
 

@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
@@ -76,6 +78,41 @@ selftest_path(struct selftest *t, const char *path)
 }
 
 unsigned
+selftest_find(struct selftest *t, const char *path, char out[PATH_MAX])
+{
+	struct open_how how = {
+	    .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+	int root, fd = -1;
+	char link[32];
+	ssize_t n;
+
+	snprintf(out, PATH_MAX, "%s", selftest_path(t, path));
+	if (t->root[0] == '\0' || t->no_find)
+		return 1;
+	root = open(t->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root >= 0)
+		fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	file_close(&root);
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM)) {
+		t->no_find = 1;
+		selftest_say(t, SELFTEST_WARN,
+		    "kernel: no openat2, so links below %s lead where they "
+		    "lead on this host",
+		    t->root);
+		selftest_mend("a kernel from 5.6 on");
+		return 1;
+	}
+	if (fd < 0)
+		return 0;
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, out, PATH_MAX - 1);
+	if (n >= 0)
+		out[n] = '\0';
+	close(fd);
+	return 1;
+}
+
+unsigned
 selftest_user(struct selftest *t, const char *name, uid_t *uid)
 {
 	int fd = open(selftest_path(t, "/etc/passwd"), O_RDONLY | O_CLOEXEC);
@@ -112,8 +149,10 @@ read_answer(struct selftest *t, int fd)
 	t->answer[n] = '\0';
 }
 
-int
-selftest_ask(struct selftest *t, const char *const argv[])
+/* ask - as selftest_ask; what it says of errors belongs to the answer, or is
+ * thrown away. */
+static int
+ask(struct selftest *t, const char *const argv[], unsigned errors)
 {
 	char room[SELFTEST_LINE_OCTETS] = "", *words[10] = {NULL}, *at = room;
 	posix_spawn_file_actions_t actions;
@@ -133,7 +172,11 @@ selftest_ask(struct selftest *t, const char *const argv[])
 		return -1;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
-	posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
+	if (errors)
+		posix_spawn_file_actions_adddup2(&actions, ends[1], 2);
+	else
+		posix_spawn_file_actions_addopen(
+		    &actions, 2, "/dev/null", O_WRONLY, 0);
 	spawned = posix_spawnp(&pid, room, &actions, NULL, words, environ) == 0;
 	posix_spawn_file_actions_destroy(&actions);
 	close(ends[1]);
@@ -142,6 +185,18 @@ selftest_ask(struct selftest *t, const char *const argv[])
 	if (!spawned || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
 		return -1;
 	return WEXITSTATUS(status);
+}
+
+int
+selftest_ask(struct selftest *t, const char *const argv[])
+{
+	return ask(t, argv, 0);
+}
+
+int
+selftest_ask_both(struct selftest *t, const char *const argv[])
+{
+	return ask(t, argv, 1);
 }
 
 unsigned

@@ -11,6 +11,7 @@
 enum {
 	SELFTEST_PATHS = 4,
 	SELFTEST_WORDS = 32,
+	SELFTEST_SERVED = 16,
 	SELFTEST_LINE_OCTETS = 2048,
 	SELFTEST_ANSWER_OCTETS = 65536
 };
@@ -24,9 +25,14 @@ struct selftest {
 	const char *user;  /* likewise; NULL: the default ones */
 	unsigned found[3]; /* how many of each verdict */
 	unsigned starts;   /* entries that start something */
-	unsigned ports;    /* a bit for each of POP's that is served */
-	unsigned tls : 1;  /* something starts in.popd-tls */
-	unsigned turn;     /* of paths */
+	struct {           /* the first of those on POP's ports */
+		unsigned port;
+		char address[64], protocol[16]; /* "": any */
+	} served[SELFTEST_SERVED];
+	unsigned nserved;
+	unsigned tls : 1;     /* something starts in.popd-tls */
+	unsigned no_find : 1; /* links of that host cannot be followed */
+	unsigned turn;        /* of paths */
 	char paths[SELFTEST_PATHS][PATH_MAX];
 	char answer[SELFTEST_ANSWER_OCTETS]; /* to selftest_ask */
 };
@@ -50,13 +56,22 @@ void selftest_mend(const char *fmt, ...) PRINTF(1, 2);
  * calls. */
 const char *selftest_path(struct selftest *t, const char *path);
 
+/* selftest_find - the same into out, with links followed as on that host. 0 and
+ * errno: there is no such file. */
+unsigned selftest_find(
+    struct selftest *t, const char *path, char out[PATH_MAX]);
+
 /* selftest_user - the host's user of that name: 1, and *uid; else 0. */
 unsigned selftest_user(struct selftest *t, const char *name, uid_t *uid);
 
 /* selftest_ask - runs the program that PATH has for argv[0], and keeps the
  * beginning of what it prints in t->answer, NUL-terminated. Returns its exit
- * status; -1: it is not there, or did not end by itself. */
+ * status; -1: it is not there, or did not end by itself. What it warns of on
+ * descriptor 2 is no part of the answer. */
 int selftest_ask(struct selftest *t, const char *const argv[]);
+
+/* selftest_ask_both - the same, for one that answers on descriptor 2. */
+int selftest_ask_both(struct selftest *t, const char *const argv[]);
 
 /* selftest_split - cuts text at blanks; returns how many words there are, at
  * most SELFTEST_WORDS. */

@@ -189,7 +189,7 @@ procmail(struct selftest *t)
 
 	if (!has(t, "/usr/bin/procmail"))
 		return;
-	if (selftest_ask(t, ask) != 0 ||
+	if (selftest_ask_both(t, ask) != 0 ||
 	    (locks = strstr(t->answer, "Locking strategies:")) == NULL) {
 		cannot_tell(t, "procmail", "does not say how it locks");
 		return;

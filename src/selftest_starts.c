@@ -5,6 +5,7 @@
 #include "selftest.h"
 #include <dirent.h>
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -16,6 +17,8 @@ enum { SOON_DAYS = 14 };
 struct start {
 	char where[PATH_MAX]; /* the file */
 	char service[64];     /* a service's name, or a port, or an address */
+	char address[64];     /* if not in there; "": any */
+	char protocol[16];    /* likewise, such as "tcp6" */
 	char user[64];
 	char program[PATH_MAX];
 	char args[SELFTEST_LINE_OCTETS]; /* without the program's name */
@@ -75,11 +78,12 @@ port_of(const char *service)
 
 /* key_file - whether a key can be read by whom it should not. */
 static unsigned
-key_file(struct selftest *t, const char *key)
+key_file(struct selftest *t, const char *name)
 {
+	char key[PATH_MAX];
 	struct stat st;
 
-	if (stat(key, &st) != 0) {
+	if (!selftest_find(t, name, key) || stat(key, &st) != 0) {
 		selftest_say(
 		    t, SELFTEST_WRONG, "%s: no key: %s", key, strerror(errno));
 		selftest_mend("docs/tls.md tells how to come by it");
@@ -117,10 +121,10 @@ openssl(struct selftest *t, const char *cert, const char *seconds)
 
 /* certificate - whether it is one, and for how long. */
 static void
-certificate(struct selftest *t, const char *cert)
+certificate(struct selftest *t, const char *name)
 {
-	char soon[16];
-	int is_one = openssl(t, cert, NULL);
+	char soon[16], cert[PATH_MAX];
+	int is_one = selftest_find(t, name, cert) ? openssl(t, cert, NULL) : 1;
 
 	snprintf(soon, sizeof(soon), "%d", SOON_DAYS * 86400);
 	if (is_one < 0) {
@@ -143,32 +147,17 @@ certificate(struct selftest *t, const char *cert)
 	}
 }
 
-/* value_of - the argument of an option, in the next word or behind "=". */
-static const char *
-value_of(char *words[], unsigned n, const char *letter, const char *name)
-{
-	size_t len = strlen(name);
-
-	for (unsigned i = 0; i < n && strcmp(words[i], "--") != 0; i++) {
-		if (strncmp(words[i], name, len) == 0 && words[i][len] == '=')
-			return words[i] + len + 1;
-		if (i + 1 < n && (strcmp(words[i], letter) == 0 ||
-				     strcmp(words[i], name) == 0))
-			return words[i + 1];
-	}
-	return NULL;
-}
-
 /* has_program - whether an entry's program is there. */
 static unsigned
 has_program(struct selftest *t, const char *where, const char *program)
 {
+	char path[PATH_MAX];
 	struct stat st;
 
 	if (strchr(program, '/') == NULL)
 		return 1; /* in.popd-tls looks for it in PATH */
-	if (stat(selftest_path(t, program), &st) == 0 && S_ISREG(st.st_mode) &&
-	    (st.st_mode & 0111) != 0)
+	if (selftest_find(t, program, path) && stat(path, &st) == 0 &&
+	    S_ISREG(st.st_mode) && (st.st_mode & 0111) != 0)
 		return 1;
 	selftest_say(t, SELFTEST_WRONG, "%s: starts %s, which is no program",
 	    where, program);
@@ -180,19 +169,27 @@ has_program(struct selftest *t, const char *where, const char *program)
 static unsigned
 behind_tls(struct selftest *t, const struct start *s)
 {
-	char args[sizeof(s->args)], *words[SELFTEST_WORDS];
-	const char *cert, *key;
-	char cert_path[PATH_MAX], key_path[PATH_MAX];
-	unsigned n, i = 0;
+	static const struct option options[] = {/* as in main_tls.c */
+	    {"cert", required_argument, NULL, 'c'},
+	    {"key", required_argument, NULL, 'k'},
+	    {"starttls", no_argument, NULL, 's'},
+	    {"user", required_argument, NULL, 'u'}, {NULL, 0, NULL, 0}};
+	char args[sizeof(s->args)], *words[1 + SELFTEST_WORDS] = {NULL};
+	const char *cert = NULL, *key = NULL;
+	int c, n;
 
 	t->tls = 1;
 	memcpy(args, s->args, sizeof(args));
-	n = selftest_split(args, words);
-	while (i < n && strcmp(words[i], "--") != 0)
-		i++;
-	cert = value_of(words, n, "-c", "--cert");
-	key = value_of(words, n, "-k", "--key");
-	if (cert == NULL || i + 1 >= n) {
+	n = 1 + (int)selftest_split(args, words + 1); /* behind its name */
+	opterr = 0;
+	optind = 0; /* from the beginning */
+	while ((c = getopt_long(n, words, "+c:k:su:", options, NULL)) != -1) {
+		if (c == 'c')
+			cert = optarg;
+		else if (c == 'k')
+			key = optarg;
+	}
+	if (cert == NULL || optind >= n) {
 		selftest_say(t, SELFTEST_WRONG,
 		    "%s: in.popd-tls is given no certificate, or nothing to "
 		    "start behind \"--\"",
@@ -201,12 +198,47 @@ behind_tls(struct selftest *t, const struct start *s)
 			      "/usr/sbin/in.popd");
 		return 0;
 	}
-	copy(cert_path, sizeof(cert_path), selftest_path(t, cert));
-	copy(key_path, sizeof(key_path),
-	    selftest_path(t, key != NULL ? key : cert));
-	if (key_file(t, key_path))
-		certificate(t, cert_path);
-	return has_program(t, s->where, words[i + 1]);
+	if (key_file(t, key != NULL ? key : cert))
+		certificate(t, cert);
+	return has_program(t, s->where, words[optind]);
+}
+
+/* either - whether two addresses, or protocols, can be one. */
+static unsigned
+either(const char *a, const char *b)
+{
+	return a[0] == '\0' || b[0] == '\0' || strcmp(a, b) == 0;
+}
+
+/* is_served - whether an entry before this one has its port, at the same
+ * address and by the same protocol; it is kept for those to come. */
+static unsigned
+is_served(struct selftest *t, const struct start *s, unsigned port)
+{
+	const char *colon = strrchr(s->service, ':');
+	char address[sizeof(s->address)];
+	unsigned i = 0;
+
+	copy(address, sizeof(address), s->address);
+	if (colon != NULL)
+		snprintf(address, sizeof(address), "%.*s",
+		    (int)(colon - s->service), s->service);
+	if (strcmp(address, "*") == 0)
+		address[0] = '\0';
+	while (
+	    i < t->nserved && (t->served[i].port != port ||
+				  !either(t->served[i].address, address) ||
+				  !either(t->served[i].protocol, s->protocol)))
+		i++;
+	if (i < t->nserved)
+		return 1;
+	if (port != 0 && i < SELFTEST_SERVED) {
+		t->served[i].port = port;
+		copy(t->served[i].address, sizeof(address), address);
+		copy(t->served[i].protocol, sizeof(s->protocol), s->protocol);
+		t->nserved++;
+	}
+	return 0;
 }
 
 /* look_at - one entry. */
@@ -216,21 +248,21 @@ look_at(struct selftest *t, struct start *s)
 	unsigned port = port_of(s->service);
 
 	if (strcmp(base_name(s->program), "tcpd") == 0) {
-		char *words[SELFTEST_WORDS], args[sizeof(s->args)];
+		char *args = s->args + strspn(s->args, " \t\r\n");
+		size_t n = strcspn(args, " \t\r\n");
 
-		memcpy(args, s->args, sizeof(args));
-		if (selftest_split(args, words) > 0)
-			copy(s->program, sizeof(s->program), words[0]);
+		if (n > 0)
+			copy_word(s->program, sizeof(s->program), args);
+		memmove(s->args, args + n, strlen(args + n) + 1);
 	}
 	if (port == 0 && !is_ours(s->program))
 		return;
-	if ((t->ports & port) != 0) {
+	if (is_served(t, s, port)) {
 		selftest_say(t, SELFTEST_WARN,
 		    "%s: serves %s, which another entry serves already",
 		    s->where, s->service);
 		selftest_mend("turn one of them off");
 	}
-	t->ports |= port;
 	t->starts++;
 	if (!is_ours(s->program)) {
 		selftest_say(t, SELFTEST_WARN, "%s: %s is served by %s",
@@ -267,14 +299,15 @@ inetd_line(struct selftest *t, const char *where, char *line, void *how)
 	(void)how;
 	if (line[0] == '#' || (n = selftest_split(line, words)) < 6)
 		return;
+	memset(&s, 0, sizeof(s));
 	copy(s.where, sizeof(s.where), where);
 	copy(s.service, sizeof(s.service), words[0]);
+	copy(s.protocol, sizeof(s.protocol), words[2]);
 	copy(s.user, sizeof(s.user), words[4]);
 	s.user[strcspn(s.user, ".:")] = '\0'; /* user.group */
 	copy(s.program, sizeof(s.program), words[5]);
 	if (strcmp(base_name(s.program), "tcpd") == 0)
 		first = 6; /* the program's own name is its path */
-	s.args[0] = '\0';
 	for (unsigned i = first; i < n && at < sizeof(s.args); i++)
 		at += (size_t)snprintf(
 		    s.args + at, sizeof(s.args) - at, "%s ", words[i]);
@@ -319,6 +352,7 @@ static void
 xinetd_value(struct service *x, const char *key, const char *value)
 {
 	struct start *s = &x->s;
+	const char *family = strstr(value, "IPv");
 	char word[8];
 
 	if (strcmp(key, "disable") == 0) {
@@ -326,6 +360,10 @@ xinetd_value(struct service *x, const char *key, const char *value)
 		x->off = strcasecmp(word, "yes") == 0;
 	} else if (strcmp(key, "port") == 0) {
 		copy_word(s->service, sizeof(s->service), value);
+	} else if (strcmp(key, "bind") == 0 || strcmp(key, "interface") == 0) {
+		copy_word(s->address, sizeof(s->address), value);
+	} else if (strcmp(key, "flags") == 0 && family != NULL) {
+		copy_word(s->protocol, sizeof(s->protocol), family);
 	} else if (strcmp(key, "user") == 0) {
 		copy_word(s->user, sizeof(s->user), value);
 	} else if (strcmp(key, "server") == 0) {
@@ -406,11 +444,24 @@ struct unit {
 	char exec[SELFTEST_LINE_OCTETS];
 };
 
+/* is_yes - what systemd takes for it. */
+static unsigned
+is_yes(const char *text)
+{
+	static const char yes[][5] = {"1", "yes", "y", "true", "t", "on"};
+
+	for (size_t i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+		if (strcasecmp(text, yes[i]) == 0)
+			return 1;
+	}
+	return 0;
+}
+
 static void
 unit_line(struct selftest *t, const char *where, char *line, void *how)
 {
 	struct unit *u = how;
-	char *value = strchr(line, '=');
+	char *value = strchr(line, '='), key[16], word[8];
 
 	(void)t;
 	(void)where;
@@ -418,15 +469,17 @@ unit_line(struct selftest *t, const char *where, char *line, void *how)
 		return;
 	*value++ = '\0';
 	value[strcspn(value, "\r\n")] = '\0';
-	if (strcmp(line, "ListenStream") == 0 && u->nports < 4)
+	copy_word(key, sizeof(key), line);
+	if (strcmp(key, "ListenStream") == 0 && u->nports < 4) {
 		copy_word(u->ports[u->nports++], sizeof(u->ports[0]), value);
-	else if (strcmp(line, "Accept") == 0)
-		u->accept =
-		    strcmp(value, "yes") == 0 || strcmp(value, "true") == 0;
-	else if (strcmp(line, "User") == 0)
+	} else if (strcmp(key, "Accept") == 0) {
+		copy_word(word, sizeof(word), value);
+		u->accept = is_yes(word) & 1;
+	} else if (strcmp(key, "User") == 0) {
 		copy_word(u->user, sizeof(u->user), value);
-	else if (strcmp(line, "ExecStart") == 0)
+	} else if (strcmp(key, "ExecStart") == 0) {
 		copy(u->exec, sizeof(u->exec), value);
+	}
 }
 
 static const char unit_dirs[][24] = {

@@ -16,8 +16,8 @@
  *                    v
  *              TRANSACTION   STAT LIST RETR DELE NOOP RSET TOP UIDL LAST
  *                    |
- *                    +-- QUIT --> UPDATE: remove what is marked, unlock,
- *                    |            answer, close
+ *                    +-- QUIT --> UPDATE: remove what is marked, answer,
+ *                    |            unlock, close
  *                    +-- anything that ends the connection otherwise:
  *                        nothing is removed (section 6)
  */

@@ -2,10 +2,11 @@
  * it is, and how long anybody may take, is the program's to say.
  *
  *   handshake --> both ways --client ends--> tell the program, down alone
- *                     |                              |
- *                     +------- program ends ---------+
- *                                    v
- *                     the rest, close_notify, linger */
+ *       |             |                              |
+ *  program ends       +------- program ends ---------+
+ *   a second ago                     v
+ *       |              the rest, close_notify, linger
+ *       +--------------------------> linger */
 #include "tls/relay.h"
 #include "sys/io.h"
 #include <errno.h>
@@ -17,6 +18,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+/* For the rest of a handshake whose program is gone: what it said last may be
+ * wanted. */
+enum { LAST_MS = 1000 };
 
 static unsigned
 set_nonblocking(int fd)
@@ -109,7 +114,7 @@ wait_for(struct relay *r, int64_t deadline_ms)
 enum rc
 relay_handshake(struct relay *r, unsigned limit_ms)
 {
-	int64_t deadline_ms = io_now_ms() + limit_ms;
+	int64_t deadline_ms = io_now_ms() + limit_ms, last_ms;
 	enum rc rc;
 
 	do {
@@ -120,8 +125,11 @@ relay_handshake(struct relay *r, unsigned limit_ms)
 		if (rc != RC_BUSY)
 			return rc;
 		rc = wait_for(r, deadline_ms);
+		last_ms = io_now_ms() + LAST_MS;
+		if (r->gone && deadline_ms > last_ms)
+			deadline_ms = last_ms;
 	} while (rc == RC_OK);
-	return rc;
+	return rc == RC_TIMEOUT && r->gone ? RC_EOF : rc;
 }
 
 /* take - deciphers what the client sent into up. */

@@ -35,8 +35,9 @@ enum rc relay_init(struct relay *r, struct ssl_ctx_st *ctx, int in_fd,
     int out_fd, int data_fd) MUST_CHECK;
 
 /* relay_handshake - RC_TIMEOUT: not done within limit_ms, whatever the client
- * sends; RC_EOF: it left; RC_SYNTAX: it does not speak TLS as we do, and
- * context_why says what is wrong; RC_IO with errno. */
+ * sends; RC_EOF: it left, or the program did a second ago; RC_SYNTAX: it does
+ * not speak TLS as we do, and context_why says what is wrong; RC_IO with errno.
+ */
 enum rc relay_handshake(struct relay *r, unsigned limit_ms) MUST_CHECK;
 
 /* relay_run - after the handshake: until the program has ended its side and the

@@ -102,6 +102,16 @@ for dialect in pop1 pop2 pop3; do
 	done <"$tmp/answers")
 	[ "$(wc -l <"$tmp/answers")" -ge 11 ] && [ -z "$missing" ]
 	ok $? "DIAGNOSTICS has every refusal of $dialect" "missing: $missing"
+	# And no other, as far as the first verb, number or inserted text.
+	strings src/pop/*.c >"$tmp/said"
+	sed -n 's/^\.It Li \(-ERR .*\|- .*\)/\1/p' "$tmp/answers-man" |
+		sed 's/^- VERB/- %s/; s/ \(VERB\|N\) .*//; s/ in use, .*/ in use,/' >"$tmp/items"
+	surplus=$(while IFS= read -r answer; do
+		grep -qF -e "$answer" "$tmp/said" || grep -qxF -e "${answer#-ERR }" "$tmp/said" ||
+			echo "$answer"
+	done <"$tmp/items")
+	[ -s "$tmp/items" ] && [ -z "$surplus" ]
+	ok $? "and none that $dialect does not say" "surplus: $surplus"
 done
 
 grep -rhoE '"-ERR \[[A-Z/-]+\]' src/pop | grep -oE '\[.*\]' | sort -u >"$tmp/src-codes"

@@ -89,6 +89,25 @@ for what in "add anna printer" "remove anna x" "remove bea printer" "add a:b x" 
 	! said=$(secret $what 2>&1) && [ -n "$said" ]
 	ok $? "refused: $what"
 done
+# fails STATUS ARGUMENT...: with a reason.
+fails() {
+	fails_with=$1
+	shift
+	said=$(sh src/in.popd-secret.sh "$@" 2>&1)
+	is "$?" "$fails_with" "in.popd-secret $*: status"
+	like "$said" '^(in\.popd-secret|usage): ' "in.popd-secret $*: with a reason"
+}
+fails 64 list anna
+fails 64 -f "$tmp/made/secrets" add anna
+fails 1 -f "$tmp/made/secrets" add anna printer
+fails 1 -f "$tmp/made/secrets" remove anna x
+fails 1 -f "$tmp/made/absent" list
+fails 1 -f "$tmp/made/absent" remove anna x
+fails 1 -f "$tmp/made" list
+fails 1 -f "$tmp/made" add anna x
+fails 1 -f /proc/absent add anna x # who may not make a file there
+fails 1 -f /proc/absent/secrets add anna x
+fails 1 -f "$tmp/made/secrets/x" add anna x
 secret remove anna printer
 is "$(cat "$tmp/made/secrets")" "anna:a phone:$phone" "one is removed"
 : >"$tmp/made/secrets.new"

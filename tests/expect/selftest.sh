@@ -35,7 +35,12 @@ asked() {
 for program in postconf exim4 procmail doveconf; do
 	cat >"$tmp/bin/$program" <<'END'
 #!/bin/sh
-# doveconf is asked one thing at a time, the others once.
+# doveconf is asked one thing at a time, the others once. procmail answers on
+# descriptor 2; the others have warnings there, which are no answer.
+case $0 in
+*/procmail) exec >&2 ;;
+*) echo "${0##*/}: warning: overriding earlier entry" >&2 ;;
+esac
 case $0 in
 */doveconf) grep "^$4 " "$SAYS.doveconf" | cut -d ' ' -f 2- ;;
 *) cat "$SAYS.${0##*/}" ;;
@@ -308,6 +313,9 @@ entry 'pop3 stream tcp nowait root /usr/sbin/tcpd /usr/sbin/in.popd'
 look
 like "$said" '^ok     /.*/inetd.conf: pop3 is served by /usr/sbin/in.popd$' "behind tcpd"
 status_is 0 "behind tcpd: status"
+entry 'pop3s stream tcp nowait root /usr/sbin/tcpd /usr/sbin/in.popd-tls -c /etc/in.popd/cert.pem -k /etc/in.popd/key.pem -- /usr/sbin/in.popd'
+look
+status_is 0 "in.popd-tls behind tcpd"
 entry '10.0.0.1:110 stream tcp nowait.1000 root.mail /usr/sbin/in.popd in.popd'
 look
 status_is 0 "with an address, and user.group"
@@ -323,6 +331,23 @@ entry 'pop3 stream tcp nowait root /usr/sbin/in.popd in.popd' \
 	'110 stream tcp nowait root /usr/sbin/in.popd in.popd'
 warn '/.*/inetd\.conf: serves 110, which another' 'turn one'
 entry 'pop3 stream tcp nowait root /usr/sbin/in.popd in.popd' \
+	'*:110 stream tcp nowait root /usr/sbin/in.popd in.popd'
+warn '/.*/inetd\.conf: serves \*:110, which another' 'turn one'
+entry '10.0.0.1:pop3 stream tcp nowait root /usr/sbin/in.popd in.popd' \
+	'10.0.0.1:110 stream tcp nowait root /usr/sbin/in.popd in.popd'
+warn '/.*/inetd\.conf: serves 10.0.0.1:110, which another' 'turn one'
+entry '10.0.0.1:pop3 stream tcp nowait root /usr/sbin/in.popd in.popd' \
+	'pop3 stream tcp nowait root /usr/sbin/in.popd in.popd'
+warn '/.*/inetd\.conf: serves pop3, which another' 'turn one'
+entry 'pop3 stream tcp4 nowait root /usr/sbin/in.popd in.popd' \
+	'pop3 stream tcp6 nowait root /usr/sbin/in.popd in.popd' \
+	'10.0.0.1:109 stream tcp nowait root /usr/sbin/in.popd in.popd' \
+	'10.0.0.2:109 stream tcp nowait root /usr/sbin/in.popd in.popd'
+look
+status_is 0 "two addresses, two protocols"
+is "$(echo "$said" | grep -c '^ok     /.*/etc/inetd\.conf: .* is served by')" 4 \
+	"two addresses, two protocols: all are looked at"
+entry 'pop3 stream tcp nowait root /usr/sbin/in.popd in.popd' \
 	'x1 stream tcp nowait root /usr/sbin/in.popd in.popd' 'x2 stream tcp nowait root /usr/sbin/in.popd in.popd' \
 	'x3 stream tcp nowait root /usr/sbin/in.popd in.popd' 'x4 stream tcp nowait root /usr/sbin/in.popd in.popd' \
 	'x5 stream tcp nowait root /usr/sbin/in.popd in.popd'
@@ -335,6 +360,15 @@ wrong '/.*/inetd\.conf: starts /usr/sbin/absent, which is no program' 'make inst
 entry 'pop3 stream tcp nowait root /usr/sbin/in.popd-tls in.popd-tls --cert=/etc/in.popd/cert.pem --key=/etc/in.popd/key.pem -- in.popd'
 look
 status_is 0 "a program by PATH behind in.popd-tls"
+for args in '-c/etc/in.popd/cert.pem -k/etc/in.popd/key.pem --' \
+	'-sc/etc/in.popd/cert.pem -uin.popd-tls -k /etc/in.popd/key.pem --' \
+	'--cer /etc/in.popd/cert.pem -k /absent --key=/etc/in.popd/key.pem'; do
+	entry "pop3 stream tcp nowait root /usr/sbin/in.popd-tls in.popd-tls $args /usr/sbin/in.popd -c x"
+	look
+	status_is 0 "in.popd-tls $args"
+	like "$said" '^ok     /.*/etc/in\.popd/cert\.pem: certificate and key$' \
+		"in.popd-tls $args: the certificate"
+done
 entry 'pop3 stream tcp nowait root /usr/sbin/in.popd-tls in.popd-tls -- /usr/sbin/in.popd --cert x'
 wrong '/.*/inetd\.conf: in\.popd-tls is given no certificate' 'in\.popd-tls --cert FILE'
 
@@ -356,6 +390,14 @@ xinetd && sed -i 's/\(user.*= \)root/\1mail/' "$h/etc/xinetd.d/pop3"
 wrong '/.*/xinetd\.d/pop3: starts /usr/sbin/in\.popd as user mail' 'make the user root'
 xinetd && sed -i 's,\(server.*= \)/usr/sbin/in.popd$,\1/usr/local/sbin/in.popd,' "$h/etc/xinetd.d/pop3"
 wrong '/.*/xinetd\.d/pop3: starts /usr/local/sbin/in\.popd, which' 'make install'
+xinetd && for family in 4 6; do
+	sed "s/socket_type.*/flags = REUSE IPv$family/" xinetd.d/pop3 >"$h/etc/xinetd.d/pop3-v$family"
+	sed "s/socket_type.*/bind = 10.0.0.$family/" "$h/etc/xinetd.d/pop2" >"$h/etc/xinetd.d/pop2-$family"
+done && rm "$h/etc/xinetd.d/pop3" "$h/etc/xinetd.d/pop2"
+look
+status_is 0 "xinetd: two addresses, two protocols"
+xinetd && cp xinetd.d/pop3 "$h/etc/xinetd.d/again"
+warn '/.*/xinetd\.d/.*: serves pop3, which another' 'turn one'
 xinetd && sed 's,server.*=.*,server = /absent,' "$h/etc/xinetd.d/pop3" >"$h/etc/xinetd.d/pop3.bak"
 look
 status_is 0 "files that xinetd does not read are of no matter"
@@ -398,6 +440,30 @@ host && rm "$h/etc/in.popd/key.pem"
 wrong '/.*/key\.pem: no key: No such file' 'docs/tls\.md'
 host && rm "$h/etc/in.popd/cert.pem"
 wrong '/.*/cert\.pem: is no certificate' 'docs/tls\.md'
+# linked: as docs/tls.md has it, by links that are absolute: on that host.
+linked() {
+	host && mkdir -p "$h$tmp/live" && mv "$h/etc/in.popd/cert.pem" "$h/etc/in.popd/key.pem" \
+		"$h$tmp/live" &&
+		ln -s "$tmp/live/cert.pem" "$tmp/live/key.pem" "$h/etc/in.popd"
+}
+linked
+look
+status_is 0 "a certificate and a key by absolute links"
+like "$said" '^ok     /.*/live/cert\.pem: certificate and key$' \
+	"a certificate and a key by absolute links: found"
+mkdir "$tmp/live" && cp "$tmp/key" "$tmp/live/key.pem" && chmod 600 "$tmp/live/key.pem" &&
+	cp "$tmp/cert" "$tmp/live/cert.pem"
+linked && chmod 644 "$h$tmp/live/key.pem"
+wrong '/.*/key\.pem: mode 644: the key' "chmod 600 $h$tmp/live/key\.pem"
+linked && rm "$h$tmp/live/key.pem"
+wrong '/.*/in\.popd/key\.pem: no key: No such file' 'docs/tls\.md'
+linked && rm "$h$tmp/live/cert.pem"
+wrong '/.*/in\.popd/cert\.pem: is no certificate' 'docs/tls\.md'
+rm -r "$tmp/live"
+linked && mv "$h/usr/sbin/in.popd-tls" "$h$tmp/live" &&
+	ln -s "$tmp/live/in.popd-tls" "$h/usr/sbin"
+look
+status_is 0 "a program by an absolute link"
 host && openssl x509 -in "$tmp/cert" -signkey "$tmp/key" -days 7 \
 	-out "$h/etc/in.popd/cert.pem" 2>/dev/null
 warn '/.*/cert\.pem: the certificate expires within 14 days' 'renew it'
@@ -488,9 +554,26 @@ done
 xinetd && sed -i '1i}\n\n# }' "$h/etc/xinetd.d/pop3"
 look
 status_is 0 "xinetd: what is outside of a service is nothing"
-systemd && sed -i 's/Accept=yes/Accept=true/' "$h/etc/systemd/system/in.popd.socket"
+for accept in Accept=true Accept=1 Accept=on Accept=Y Accept=t 'Accept = yes ' ' Accept =YES'; do
+	systemd && sed -i "s/Accept=yes/$accept/" "$h/etc/systemd/system/in.popd.socket"
+	look
+	status_is 0 "systemd: $accept"
+done
+systemd && sed -i 's/=/ = /; s/$/ /' "$h"/etc/systemd/system/in.popd*
 look
-status_is 0 "systemd: Accept=true"
+status_is 0 "systemd: blanks around = and at the ends of lines"
+for accept in off 0 false yesterday; do
+	systemd && sed -i "s/Accept=yes/Accept=$accept/" "$h/etc/systemd/system/in.popd.socket"
+	wrong '/.*/in\.popd\.socket: without Accept=yes' 'Accept=yes'
+done
+systemd && sed -i 's/^ListenStream=.*/ListenStream=0.0.0.0:110\nListenStream=[::]:110/' \
+	"$h/etc/systemd/system/in.popd.socket"
+look
+status_is 0 "systemd: two addresses"
+systemd && echo ListenStream=10.0.0.1:110 >>"$h/etc/systemd/system/in.popd.socket"
+warn '/.*/in\.popd\.socket: serves 10.0.0.1:110, which another' 'turn one'
+systemd && echo 'pop3 stream tcp4 nowait root /usr/sbin/in.popd in.popd' >"$h/etc/inetd.conf"
+warn '/.*/in\.popd\.socket: serves 110, which another' 'turn one'
 systemd && rm "$h/etc/systemd/system/in.popd@.service"
 look
 status_is 0 "systemd: a socket without a service is none of ours"
@@ -530,6 +613,8 @@ if [ -x "$refuse" ]; then
 	looks '^warn   Postfix: postconf does not say' "$refuse" pipe2 "$popd"
 	looks '^warn   Postfix: postconf does not say' "$refuse" waitpid "$popd"
 	looks '^ok     .*/var/mail: 2 maildrops$' "$refuse" statfs "$popd"
+	looks '^warn   kernel: no openat2' "$refuse" openat2 "$popd"
+	like "$said" '^0 wrong, 1 to look at, ' "without openat2 the other things are looked at, too"
 	# AT_SYMLINK_NOFOLLOW: files that are gone again
 	looks '^ok     .*/var/mail: 0 maildrops$' "$refuse" fstat,3=256 "$popd"
 	looks '^warn   .*/lib/in\.popd: cannot look: Permission denied$' "$refuse" fstat,3=256 "$popd"

@@ -38,6 +38,7 @@ static const struct {
     {"mkdir", SYS_mkdir},
 #endif
     {"open", SYS_openat},
+    {"openat2", SYS_openat2},
     {"pipe2", SYS_pipe2},
     {"prctl", SYS_prctl},
     {"setgroups", SYS_setgroups},
@@ -50,8 +51,8 @@ static const struct {
     {"waitpid", SYS_wait4},
 };
 
-/* refuse - number, from now on; where n is not negative, when argument n is
- * value. */
+/* refuse - number, from now on, openat2 as a kernel that has none; where n is
+ * not negative, when argument n is value. */
 static int
 refuse(long number, int n, unsigned value)
 {
@@ -63,7 +64,8 @@ refuse(long number, int n, unsigned value)
 		    (unsigned)(n < 0 ? 0 : n) * 8 +
 		    (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 4 : 0)},
 	    {BPF_JMP | BPF_JEQ | BPF_K, 0, 1, value},
-	    {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | EACCES},
+	    {BPF_RET | BPF_K, 0, 0,
+		SECCOMP_RET_ERRNO | (number == SYS_openat2 ? ENOSYS : EACCES)},
 	    {BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW},
 	};
 	struct sock_fprog program = {

@@ -383,6 +383,13 @@ if ROOT:
             say(ends(pids), "the %s killed: the others end" % who)
             r.end()
             say(open(box, "rb").read() == MAIL, "and nothing is deleted")
+    r = Run("--starttls")
+    r.f.readline()
+    pids = r.pids()
+    r.ask(b"STLS")
+    os.kill(pids[1], signal.SIGKILL)
+    say(ends(pids), "the broker killed before the handshake: the others end")
+    r.end()
 else:
     print("ok - the processes # SKIP needs root")
 

@@ -175,12 +175,14 @@ static void
 health_checks_are_not_logged(void **state)
 {
 	static const char local[] = SIGNATURE "\x20\0\0\0QUIT\r\n";
+	static const char unspec[] = SIGNATURE "\x21\0\0\0";
 	static const char own[] = "PROXY TCP4 192.0.2.1 192.0.2.9 1 110\r\n";
 	char both[128];
 
 	(void)state;
 	check("", 0, "");
 	check(local, 16, greeting);
+	check(unspec, 16, greeting);
 	check("PROXY UNKNOWN\r\n", 15, greeting);
 	check(own, sizeof(own) - 1, greeting); /* version 1's LOCAL */
 	snprintf(both, sizeof(both), "%s%s", greeting, bye);

@@ -24,6 +24,8 @@ enum {
 	MUCH = 6 << 20
 };
 
+static unsigned limit_ms = LIMIT_MS;
+
 /* run - one connection. */
 struct run {
 	int client, data; /* our ends */
@@ -46,7 +48,7 @@ serve(int in, int out, int data)
 	    sandbox_begin() != RC_OK || sandbox_relay() != RC_OK ||
 	    relay_init(&r, ctx, in, out, data) != RC_OK)
 		return 99;
-	rc = relay_handshake(&r, LIMIT_MS);
+	rc = relay_handshake(&r, limit_ms);
 	if (rc == RC_OK) {
 		rc = relay_run(&r, STALL_MS);
 	} else {
@@ -450,6 +452,45 @@ a_client_may_leave_at_once(void **state)
 	assert_int_equal(end(&r), HANDSHAKE_FAILED + RC_EOF);
 }
 
+/* Not long, that is: what the program said last may be wanted. */
+static void
+without_the_program_there_is_no_handshake(void **state)
+{
+	struct run r;
+	int status;
+	int64_t t;
+
+	(void)state;
+	limit_ms = 20000;
+	for (unsigned begun = 0; begun < 2; begun++) {
+		start(&r);
+		put(r.data, "+OK ready\r\n");
+		if (begun)
+			put(r.client, "\x16\x03\x01\x01");
+		close(r.data);
+		r.data = -1;
+		t = io_now_ms();
+		/* The client stays, and is not waited for. */
+		assert_int_equal(waitpid(r.pid, &status, 0), r.pid);
+		assert_true(io_now_ms() - t < 10000);
+		assert_int_equal(
+		    WEXITSTATUS(status), HANDSHAKE_FAILED + RC_EOF);
+		SSL_free(r.ssl);
+		SSL_CTX_free(r.ctx);
+		close(r.client);
+	}
+	limit_ms = LIMIT_MS;
+	start(&r);
+	put(r.data, "-ERR too many\r\n");
+	close(r.data);
+	r.data = -1;
+	io_pause(100);
+	assert_int_equal(SSL_connect(r.ssl), 1);
+	assert_string_equal(got(&r), "-ERR too many\r\n");
+	assert_string_equal(got(&r), "");
+	assert_int_equal(end(&r), RC_OK);
+}
+
 /* -- what is refused later -- */
 
 static void
@@ -700,6 +741,7 @@ main(void)
 	    cmocka_unit_test(old_ciphers_are_refused),
 	    cmocka_unit_test(a_handshake_has_a_deadline),
 	    cmocka_unit_test(a_client_may_leave_at_once),
+	    cmocka_unit_test(without_the_program_there_is_no_handshake),
 	    cmocka_unit_test(renegotiation_is_refused),
 	    cmocka_unit_test(new_keys_are_taken),
 	    cmocka_unit_test(no_session_can_be_resumed),
