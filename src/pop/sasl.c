@@ -47,6 +47,10 @@ is_word(const char *text, size_t n)
 	return n > 0 && n < SESSION_USER_OCTETS && strlen(text) == n;
 }
 
+/* NOBODY - a name that no account has, so that a try with it is refused, put
+ * off, counted and logged like any other. */
+#define NOBODY "/"
+
 /* PLAIN: [authzid] NUL authcid NUL passwd. RFC 4616 section 2. Nobody may be
  * somebody else. */
 static enum rc
@@ -65,7 +69,7 @@ plain(struct session *s, char *first)
 	    !is_word(secret, (size_t)(end - secret)))
 		rc = RC_SYNTAX;
 	else if (r.text[0] != '\0' && strcmp(r.text, user) != 0)
-		rc = RC_DENIED;
+		rc = session_login(s, NOBODY, secret);
 	else
 		rc = session_login(s, user, secret);
 	explicit_bzero(r.text, r.room);

@@ -19,6 +19,7 @@ hear_verdict(struct session *s, enum rc rc)
 {
 	if (rc == RC_OK) {
 		s->logged_in = 1;
+		s->out.deadline_ms = INT64_MAX;
 		s->refused = 0; /* what is denied from now on is no login */
 		return rc;
 	}
@@ -461,8 +462,11 @@ read_line(struct session *s, size_t limit, struct line *line)
 {
 	enum rc rc;
 
-	if (line_waiting(&s->in))
+	if (line_waiting(&s->in)) {
+		if (!s->logged_in && io_now_ms() >= s->login_deadline_ms)
+			return RC_TIMEOUT;
 		return line_read(&s->in, limit, IO_READY, line);
+	}
 	s->checked = 0;
 	rc = reply_flush(&s->out);
 	return rc == RC_OK ? await_line(s, limit, line) : rc;
@@ -574,6 +578,7 @@ session_run(struct session *s, const struct session_config *config)
 	s->drop.fd = s->drop.state_fd = -1;
 	line_init(&s->in, config->in_fd);
 	reply_init(&s->out, config->out_fd, config->idle_s * 1000);
+	s->out.deadline_ms = s->login_deadline_ms;
 	if (config->proxied && preface_read(s) != RC_OK)
 		return EX_OK;
 	rc = dialect_greet(s);

@@ -204,8 +204,10 @@ claim(struct broker *b, struct holding *h)
 		enum rc rc = holding_claim(h), paused;
 		pid_t rival;
 
-		if (rc != RC_BUSY)
+		if (rc != RC_BUSY) {
+			b->busy_s = 0; /* he has left */
 			return rc;
+		}
 		rival = holding_rival(h, &b->busy_s);
 		if (rival > 0 && rival != asked)
 			kill(rival, SIGUSR1); /* or it is just gone */

@@ -96,6 +96,13 @@ io_can_write(int fd)
 enum rc
 io_write(int fd, const void *from, size_t n, unsigned stall_ms)
 {
+	return io_write_until(fd, from, n, stall_ms, INT64_MAX);
+}
+
+enum rc
+io_write_until(
+    int fd, const void *from, size_t n, unsigned stall_ms, int64_t deadline_ms)
+{
 	const char *p = from;
 
 	while (n > 0) {
@@ -104,9 +111,13 @@ io_write(int fd, const void *from, size_t n, unsigned stall_ms)
 		if (w >= 0) {
 			p += w;
 			n -= (size_t)w;
+			if (n > 0 && deadline_ms < INT64_MAX &&
+			    io_now_ms() >= deadline_ms)
+				return RC_TIMEOUT;
 		} else if (errno == EAGAIN) {
-			enum rc rc =
-			    wait_for(fd, POLLOUT, io_now_ms() + stall_ms);
+			int64_t until = io_now_ms() + stall_ms;
+			enum rc rc = wait_for(fd, POLLOUT,
+			    until < deadline_ms ? until : deadline_ms);
 
 			if (rc != RC_OK)
 				return rc;

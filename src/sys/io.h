@@ -41,6 +41,11 @@ unsigned io_can_write(int fd);
 enum rc io_write(
     int fd, const void *from, size_t n, unsigned stall_ms) MUST_CHECK;
 
+/* io_write_until - the same; RC_TIMEOUT as well when it is not done at the
+ * deadline, however little at a time the reader takes. */
+enum rc io_write_until(int fd, const void *from, size_t n, unsigned stall_ms,
+    int64_t deadline_ms) MUST_CHECK;
+
 /* io_pread - up to size octets from position at; *got < size only at the
  * file's end. RC_IO with errno. */
 enum rc io_pread(

@@ -20,6 +20,7 @@ reply_init(struct reply *r, int fd, unsigned stall_ms)
 {
 	r->fd = fd;
 	r->stall_ms = stall_ms;
+	r->deadline_ms = INT64_MAX;
 	r->last = '\n';
 	r->at_bol = 1;
 	r->broken = RC_OK;
@@ -39,7 +40,7 @@ reply_flush(struct reply *r)
 	if (r->broken != RC_OK || n == 0)
 		return r->broken;
 	r->len = 0;
-	rc = io_write(r->fd, r->data, n, r->stall_ms);
+	rc = io_write_until(r->fd, r->data, n, r->stall_ms, r->deadline_ms);
 	if (rc == RC_OK)
 		r->written += n;
 	r->broken = rc;

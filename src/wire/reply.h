@@ -16,6 +16,7 @@ enum {
 struct reply {
 	int fd;
 	unsigned stall_ms;   /* how long the client may take nothing */
+	int64_t deadline_ms; /* when it must have taken all; INT64_MAX */
 	unsigned char last;  /* the body's last octet so far */
 	unsigned at_bol : 1; /* the next body octet begins a line */
 	enum rc broken;      /* why a write failed: all is thrown away; RC_OK */

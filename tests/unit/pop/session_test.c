@@ -227,6 +227,30 @@ a_flood_does_not_move_the_deadline(void **state)
 	talk_forget(&t);
 }
 
+/* Nor a client who takes the answers to what he has sent, a few at a time. */
+static void
+a_slow_reader_does_not_move_the_deadline(void **state)
+{
+	static char batch[9000], some[600];
+	int64_t start;
+	struct talk t;
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(batch) - 1; n += 6)
+		memcpy(batch + n, "CAPA\r\n", 6);
+	script.tight = 1;
+	script.config.login_s = 1;
+	start = io_now_ms();
+	talk_start(&t);
+	say(&t, batch);
+	while (io_now_ms() - start < 8000 && read(t.fd, some, sizeof(some)) > 0)
+		usleep(20000);
+	assert_true(io_now_ms() - start < 5000);
+	talk_end(&t);
+	assert_true(logged(&t, "why=\"timeout\""));
+	talk_forget(&t);
+}
+
 static void
 an_idle_client_is_left_without_update(void **state)
 {
@@ -966,6 +990,7 @@ main(void)
 	    FRESH(before_a_login_errors_are_counted),
 	    FRESH(the_login_has_one_deadline),
 	    FRESH(a_flood_does_not_move_the_deadline),
+	    FRESH(a_slow_reader_does_not_move_the_deadline),
 	    FRESH(an_idle_client_is_left_without_update),
 	    FRESH(each_command_starts_the_idle_time_anew),
 	    FRESH(a_dead_broker_ends_it),

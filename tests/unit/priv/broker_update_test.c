@@ -987,6 +987,10 @@ ask_open(const struct run *r)
 	send_raw(r, MSG_OPEN, "\0\0\0\0", 4, 0);
 }
 
+/* What answered was told last: for how many seconds another session has had
+ * it. */
+static uint32_t held_for_s;
+
 /* answered - the answer to ask_open. */
 static enum rc
 answered(const struct run *r)
@@ -1001,6 +1005,10 @@ answered(const struct run *r)
 	assert_int_equal(msg_receive(r->fd, &type, &b, fds, &nfds), RC_OK);
 	assert_int_equal(type, MSG_OPEN_ANS);
 	assert_int_equal(buf_get_u32(&b, &rc), RC_OK);
+	if (rc == RC_BUSY) {
+		assert_int_equal(buf_get_u32(&b, &held_for_s), RC_OK);
+		assert_int_equal(buf_get_u32(&b, &held_for_s), RC_OK);
+	}
 	while (nfds > 0)
 		close(fds[--nfds]);
 	return (enum rc)rc;
@@ -1045,6 +1053,20 @@ the_holder_is_told_and_may_leave(void **state)
 	assert_int_equal(answered(&b), RC_OK);
 	assert_true(io_now_ms() - t < 900);
 	assert_int_equal(finish(&b), EX_OK);
+	/* When he has left, it is not he whom the next one waits for. */
+	log_in(&a);
+	assert_int_equal(open_it(&a), RC_OK);
+	assert_int_equal(client_unlock(a.fd), RC_OK);
+	write_file("spool/anna.lock", "1\n");
+	log_in(&b);
+	ask_open(&b);
+	assert_true(told(&a, 5000));
+	assert_int_equal(finish(&a), EX_OK);
+	held_for_s = 99;
+	assert_int_equal(answered(&b), RC_BUSY);
+	assert_int_equal(held_for_s, 0);
+	assert_int_equal(finish(&b), EX_OK);
+	assert_int_equal(unlink("spool/anna.lock"), 0);
 }
 
 static void

@@ -459,6 +459,34 @@ a_stalled_reader_is_a_timeout(void **state)
 	assert_true(io_now_ms() - begin < 5000);
 }
 
+/* Nor does a reader who takes a little now and then move the deadline. */
+static void
+a_slow_reader_does_not_move_the_deadline(void **state)
+{
+	static const char octets[BIG];
+	int64_t begin = io_now_ms();
+	pid_t pid = fork();
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		static char some[20000];
+
+		close(a);
+		while (read(b, some, sizeof(some)) > 0)
+			usleep(10000);
+		_exit(0);
+	}
+	assert_int_equal(fcntl(a, F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(
+	    io_write_until(a, octets, sizeof(octets), 5000, io_now_ms() + 100),
+	    RC_TIMEOUT);
+	assert_true(io_now_ms() - begin >= 100);
+	assert_true(io_now_ms() - begin < 1500);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 /* It comes to the moment, whenever it was called: two calls within the same
  * millisecond end together. */
 static void
@@ -677,6 +705,7 @@ main(void)
 	    CASE(writing_nothing_is_ok),
 	    CASE(writing_to_nobody_is_eof),
 	    CASE(a_stalled_reader_is_a_timeout),
+	    CASE(a_slow_reader_does_not_move_the_deadline),
 	    CASE(sleep_ends_at_a_moment),
 	    CASE(who_can_write_is_known_at_once),
 	    CASE(a_stalled_reader_is_a_timeout_under_signals),
