@@ -318,10 +318,21 @@ enum rc
 session_fetch(struct session *s, size_t i)
 {
 	uint64_t at, end;
+	enum rc rc = s->drop.ops->prove(&s->drop, i);
 
+	if (rc != RC_OK)
+		return rc;
 	s->ahead = i > 0 && i == s->sequel;
 	s->drop.ops->span(&s->drop, i, &at, &end);
 	return at < end ? fetch(s, at, end) : s->drop.ops->check(&s->drop);
+}
+
+/* octets_of - as they are announced for message i. */
+static uint64_t
+octets_of(const struct session *s, size_t i)
+{
+	return i == MAILDROP_WHOLE ? s->drop.ops->whole(&s->drop)
+				   : s->drop.msg[i].octets;
 }
 
 enum rc
@@ -332,6 +343,7 @@ session_send(struct session *s, size_t i,
 {
 	uint64_t at, end;
 	uint64_t before = reply_octets(&s->out), after;
+	uint64_t plain = reply_plain(&s->out);
 	unsigned done = 0;
 	enum rc rc = RC_OK;
 
@@ -354,6 +366,9 @@ session_send(struct session *s, size_t i,
 	}
 	if (rc == RC_OK)
 		rc = reply_end_line(&s->out);
+	if (rc == RC_OK && !done &&
+	    reply_plain(&s->out) - plain != octets_of(s, i))
+		s->drop.ops->doubt(&s->drop);
 	s->sequel = done ? 0 : i + 1;
 	after = reply_octets(&s->out);
 	if (after > before) /* what could not be written is thrown away */

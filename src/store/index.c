@@ -10,7 +10,9 @@
  * had gone on when the mark was taken (mark.quiet). A mailbox that has
  * grown is the old one with mail behind it when the octets before the old end
  * are the old ones and From_ lines stand where they stood: all of them in a
- * small mailbox, some of them in a large one. */
+ * small mailbox, some of them in a large one. Some prove nothing of the others,
+ * nor do From_ lines of the octets between them: such messages are sampled, in
+ * the index that is written next as well, and proved when they are used. */
 #include "store/index.h"
 #include "store/copies.h"
 #include "store/from.h"
@@ -60,6 +62,7 @@ layout(void)
 	m.from_len = 0x155;
 	m.tail = 2;
 	m.from_bare = 1;
+	m.sampled = 1;
 	m.octets = UINT64_C(0x9876543210);
 	m.from_sum = 0xabcdef;
 	m.id[0] = 7;
@@ -85,9 +88,9 @@ parse(unsigned char octets[HEAD_OCTETS], struct head *out)
 	memcpy(out, numbers, sizeof(*out));
 	return buf_get_u64(&b, &sum) == RC_OK &&
 	       sum == digest_quick(0, octets, HEAD_OCTETS - 8) &&
-	       out->layout == layout() && out->count < INT32_MAX &&
-	       out->kept <= COPIES_KEPT_MAX && out->identified <= out->count &&
-	       out->size <= INT64_MAX && out->end <= out->size &&
+	       out->count < INT32_MAX && out->kept <= COPIES_KEPT_MAX &&
+	       out->identified <= out->count && out->size <= INT64_MAX &&
+	       out->end <= out->size &&
 	       out->count <= out->end / MESSAGE_MIN_OCTETS;
 }
 
@@ -131,9 +134,11 @@ is_sound(const struct message *msg, const struct head *h)
 	return 1;
 }
 
-/* has_grown - whether d is the mailbox of h, with more behind it. */
+/* has_grown - whether d is the mailbox of h, with more behind it. Sampled are
+ * the messages whose From_ line is not compared, or whose id, which counts
+ * their octets, is still to be made. */
 static enum rc
-has_grown(const struct maildrop *d, const struct head *h, unsigned *out)
+has_grown(struct maildrop *d, const struct head *h, unsigned *out)
 {
 	size_t step = d->count > PROBES ? d->count / PROBES : 1;
 	uint64_t sum = 0;
@@ -142,6 +147,8 @@ has_grown(const struct maildrop *d, const struct head *h, unsigned *out)
 	*out = 0;
 	if (rc != RC_OK || sum != h->tail_sum)
 		return rc;
+	for (size_t i = 0; i < d->count; i++)
+		d->msg[i].sampled = step > 1 || i >= h->identified;
 	for (size_t i = 0; i < d->count && rc == RC_OK; i += step)
 		rc = mbox_is_at(d, i);
 	if (rc == RC_OK)
@@ -184,8 +191,8 @@ take(struct maildrop *d, const struct head *h)
 	void *msg;
 	enum rc rc;
 
-	if ((uint64_t)d->mark.ino != h->ino || h->count == 0 ||
-	    (!same && (uint64_t)d->mark.size <= h->size))
+	if (h->layout != layout() || (uint64_t)d->mark.ino != h->ino ||
+	    h->count == 0 || (!same && (uint64_t)d->mark.size <= h->size))
 		return RC_OK;
 	rc = read_part(d, messages_at(h->kept),
 	    h->count * sizeof(struct message), h->msg_sum, &msg);
@@ -249,7 +256,8 @@ write_head(const struct maildrop *d, const struct head *h)
 }
 
 /* write_parts - the record of copies and the messages, then the head. Where
- * there is no room for the messages, an index of none: the record stays. */
+ * there is no room for the messages, or they are in doubt, an index of none:
+ * the record stays. */
 static enum rc
 write_parts(const struct maildrop *d, struct head *h)
 {
@@ -264,8 +272,8 @@ write_parts(const struct maildrop *d, struct head *h)
 		    d->state_fd, d->kept, kept, STATE_BODY + HEAD_OCTETS);
 	if (rc != RC_OK)
 		return rc;
-	if (io_pwrite(d->state_fd, d->msg, msg,
-		(off_t)messages_at(d->kept_count)) != RC_OK)
+	if (d->doubted || io_pwrite(d->state_fd, d->msg, msg,
+			      (off_t)messages_at(d->kept_count)) != RC_OK)
 		h->count = h->identified = 0;
 	return write_head(d, h);
 }
@@ -296,6 +304,16 @@ index_save(struct maildrop *d)
 	copies_as_ids(d);
 	if (rc != RC_OK)
 		return; /* no index, or one whose sums are wrong */
+}
+
+void
+index_drop(struct maildrop *d)
+{
+	struct head h = {.layout = layout(), .kept = d->kept_count};
+
+	d->doubted = 1;
+	if (d->state_fd >= 0 && write_parts(d, &h) != RC_OK)
+		return; /* what it says is proved again when it is used */
 }
 
 void

@@ -17,6 +17,10 @@ enum rc index_load(struct maildrop *d) MUST_CHECK;
  * fails costs the next session time and nothing else. */
 void index_save(struct maildrop *d);
 
+/* index_drop - what the index says of the messages of d is wrong, and so is
+ * what d says: the next session scans. The record of copies stays. */
+void index_drop(struct maildrop *d);
+
 /* index_trim - cuts off what is in the state file behind the index of d. Only
  * where no journal can be there. */
 void index_trim(const struct maildrop *d);

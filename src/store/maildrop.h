@@ -15,13 +15,15 @@
 
 enum { UID_OCTETS = 16, UID_TEXT_OCTETS = 2 * UID_OCTETS };
 
-/* message - 32 octets each, for mailboxes of a million. */
+/* message - 32 octets each, for mailboxes of a million. All of it is in the
+ * index. */
 struct message {
 	uint64_t at : 46;       /* offset of its From_ line: up to 64 TiB */
 	uint64_t from_len : 13; /* octets of the From_ line with its end */
 	uint64_t tail : 2;      /* octets of the blank line that ends it */
 	uint64_t from_bare : 1; /* the From_ line ends in LF alone */
 	uint64_t deleted : 1;
+	uint64_t sampled : 1;   /* from an index, and not proved; index.c */
 	uint64_t octets : 40;   /* as sent: up to 1 TiB */
 	uint64_t from_sum : 24; /* checksum of the From_ line */
 	unsigned char id[UID_OCTETS];
@@ -69,6 +71,7 @@ struct maildrop {
 	size_t kept_count;
 	unsigned identified : 1; /* all ids are final */
 	unsigned read_only : 1;  /* marks have no effect */
+	unsigned doubted : 1;    /* the next session finds all anew */
 };
 
 struct maildrop_ops {
@@ -79,6 +82,13 @@ struct maildrop_ops {
 	enum rc (*identify)(struct maildrop *d);
 	/* RC_CHANGED when the mailbox is not the one that was scanned. */
 	enum rc (*check)(struct maildrop *d);
+	/* RC_CHANGED when message i, or one of them with MAILDROP_WHOLE, does
+	 * not begin and end where the notes of a session before have it. For
+	 * the mailbox as check says that it still is. */
+	enum rc (*prove)(struct maildrop *d, size_t i);
+	/* What is noted of the messages for the next session is wrong: it is
+	 * to find them anew. */
+	void (*doubt)(struct maildrop *d);
 	/* Where in the mailbox the stored octets of message i are, or with
 	 * MAILDROP_WHOLE of all of them and their From_ lines: from *at up to
 	 * *end. */

@@ -31,11 +31,20 @@ read_at(const struct maildrop *d, uint64_t at, char *to, size_t n)
 	return rc == RC_OK && got != n ? RC_CHANGED : rc;
 }
 
+static enum rc
+prove(struct maildrop *d, size_t i)
+{
+	return i == MAILDROP_WHOLE ? mbox_prove(d, 0, d->count)
+				   : mbox_prove(d, i, i + 2);
+}
+
 const struct maildrop_ops mbox_ops = {
     .name = "mbox",
     .scan = mbox_scan,
     .identify = mbox_identify,
     .check = mbox_check,
+    .prove = prove,
+    .doubt = index_drop,
     .span = span,
     .read = read_at,
     .whole = mbox_whole,
@@ -68,6 +77,30 @@ mbox_is_at(const struct maildrop *d, size_t i)
 	return got == m->from_len && mbox_sum(line, got) == m->from_sum
 		   ? RC_OK
 		   : RC_CHANGED;
+}
+
+/* is_at - mbox_is_at; where one is not, an index that says so is not to be
+ * believed. */
+static enum rc
+is_at(struct maildrop *d, size_t i)
+{
+	enum rc rc = mbox_is_at(d, i);
+
+	if (rc == RC_CHANGED)
+		index_drop(d);
+	return rc;
+}
+
+enum rc
+mbox_prove(struct maildrop *d, size_t first, size_t end)
+{
+	enum rc rc = RC_OK;
+
+	for (size_t i = first; i < end && i < d->count && rc == RC_OK; i++) {
+		if (d->msg[i].sampled)
+			rc = is_at(d, i);
+	}
+	return rc;
 }
 
 /* is_appended - RC_OK when what stands behind the scan's end is mail, as far as
@@ -132,7 +165,7 @@ mbox_check(struct maildrop *d)
 	if (now.size <= was->size)
 		return RC_CHANGED;
 	for (size_t i = 0; i < d->count && rc == RC_OK; i++)
-		rc = mbox_is_at(d, i);
+		rc = is_at(d, i);
 	if (rc == RC_OK)
 		rc = is_appended(d);
 	if (rc == RC_OK)
@@ -191,6 +224,25 @@ identify_one(struct maildrop *d, size_t i)
 	return RC_OK;
 }
 
+/* prove_rest - an id counts a message's octets: where those of one that has no
+ * id yet are from the index of a mailbox that has grown since, all of it is
+ * read. */
+static enum rc
+prove_rest(struct maildrop *d)
+{
+	size_t i = d->with_ids;
+	enum rc rc;
+
+	while (i < d->count && !d->msg[i].sampled)
+		i++;
+	if (i == d->count)
+		return RC_OK;
+	rc = mbox_compare(d);
+	if (rc == RC_CHANGED)
+		index_drop(d);
+	return rc;
+}
+
 enum rc
 mbox_identify(struct maildrop *d)
 {
@@ -199,10 +251,12 @@ mbox_identify(struct maildrop *d)
 
 	if (d->identified)
 		return RC_OK;
-	rc = d->with_ids < d->count ? mbox_check(d) : RC_OK;
+	rc = prove_rest(d);
 	made = d->with_ids < d->count;
 	for (size_t i = d->with_ids; i < d->count && rc == RC_OK; i++)
 		rc = identify_one(d, i);
+	if (rc == RC_OK && made) /* then that was the mailbox's */
+		rc = mbox_check(d);
 	if (rc == RC_OK)
 		rc = copies_find(d);
 	if (rc != RC_OK)

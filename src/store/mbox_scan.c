@@ -12,6 +12,7 @@
 #include "store/mbox.h"
 #include "sys/digest.h"
 #include "sys/io.h"
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/mman.h>
@@ -391,6 +392,30 @@ scan_from(struct maildrop *d, off_t at)
 	if (rc == RC_OK)
 		rc = end_message(&s);
 	(void)munmap(s.data, LARGE_OCTETS + LOOK_OCTETS);
+	return rc;
+}
+
+enum rc
+mbox_compare(struct maildrop *d)
+{
+	struct maildrop now = {.fd = d->fd, .end = d->end};
+	enum rc rc = scan_from(&now, 0);
+
+	if (rc == RC_OK)
+		rc = hide_pseudo(&now);
+	if (rc == RC_CORRUPT || (rc == RC_OK && now.count != d->count))
+		rc = RC_CHANGED;
+	for (size_t i = 0; i < d->count && rc == RC_OK; i++) {
+		struct message m = d->msg[i];
+
+		m.deleted = m.sampled = 0;
+		memset(m.id, 0, sizeof(m.id));
+		if (memcmp(&m, &now.msg[i], sizeof(m)) != 0)
+			rc = RC_CHANGED;
+		else
+			d->msg[i].sampled = 0;
+	}
+	free(now.msg);
 	return rc;
 }
 

@@ -60,6 +60,21 @@ know_copies(struct maildrop *d, size_t first)
 	return mbox_identify(d);
 }
 
+/* prove_cuts - RC_OK when mail begins wherever something is cut. */
+static enum rc
+prove_cuts(struct maildrop *d)
+{
+	unsigned cut = 0; /* behind the message before */
+	enum rc rc = RC_OK;
+
+	for (size_t i = d->first; i < d->count && rc == RC_OK; i++) {
+		if (cut || d->msg[i].deleted)
+			rc = mbox_prove(d, i, i + 1);
+		cut = d->msg[i].deleted;
+	}
+	return rc;
+}
+
 enum rc
 mbox_plan(struct maildrop *d, int journal_fd, struct order *out)
 {
@@ -73,6 +88,8 @@ mbox_plan(struct maildrop *d, int journal_fd, struct order *out)
 		rc = RC_STATE;
 	if (rc == RC_OK && journal_fd < 0 && next_survivor(&w, &e) == RC_OK)
 		rc = RC_LIMIT; /* nobody need know more */
+	if (rc == RC_OK)
+		rc = prove_cuts(d);
 	if (rc == RC_OK)
 		rc = know_copies(d, w.first);
 	if (rc != RC_OK)

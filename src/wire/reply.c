@@ -26,6 +26,7 @@ reply_init(struct reply *r, int fd, unsigned stall_ms)
 	r->broken = RC_OK;
 	r->len = 0;
 	r->written = 0;
+	r->dots = 0;
 	r->first[0] = '\0';
 	r->data = r->few;
 	r->full = REPLY_BUFFER_OCTETS;
@@ -136,6 +137,12 @@ reply_octets(const struct reply *r)
 	return r->written + r->len;
 }
 
+uint64_t
+reply_plain(const struct reply *r)
+{
+	return reply_octets(r) - r->dots;
+}
+
 enum rc
 reply_line(struct reply *r, const char *fmt, ...)
 {
@@ -224,8 +231,10 @@ convert(struct reply *r, const char *octets, size_t n, unsigned stuffed)
 	while (octets < end) {
 		size_t text;
 
-		if (stuffed && at_bol && *octets == '.')
+		if (stuffed && at_bol && *octets == '.') {
 			*to++ = '.';
+			r->dots++;
+		}
 		text = copy_line(to, octets, (size_t)(end - octets));
 		to += text;
 		octets += text;

@@ -22,6 +22,7 @@ struct reply {
 	enum rc broken;      /* why a write failed: all is thrown away; RC_OK */
 	size_t len;          /* octets in data that are not yet written */
 	uint64_t written;    /* octets handed to the descriptor so far */
+	uint64_t dots;       /* that byte-stuffing has added so far */
 	char first[REPLY_LINE_OCTETS]; /* the first line since the caller made
 					* it empty, for the -d log */
 	size_t full;                   /* so many octets in data leave */
@@ -53,6 +54,10 @@ void reply_body(struct reply *r);
 
 /* reply_octets - how many octets have been given to r so far. */
 uint64_t reply_octets(const struct reply *r);
+
+/* reply_plain - the same without the dots of byte-stuffing: what counts as a
+ * message's octets. */
+uint64_t reply_plain(const struct reply *r);
 
 /* reply_stuffed - n octets of a POP3 body as they are stored, in pieces of any
  * size: a LF without CR gets one, a line that begins with "." gets another.

@@ -109,13 +109,16 @@ use(struct maildrop *d, unsigned gone, int state)
 		if ((gone >> i & 1) != 0)
 			maildrop_delete(d, i);
 	}
+	rc = d->ops->prove(d, MAILDROP_WHOLE);
+	must(rc == RC_OK || rc == RC_CHANGED);
 	rc = mbox_plan(d, state, &order);
 	must(rc == RC_OK || rc == RC_CHANGED || rc == RC_STATE);
 	if (rc == RC_OK) {
 		must(journal_run(state, d->fd, &order) == RC_OK);
 		mbox_removed(d);
 		sound(d);
-		must(mbox_identify(d) == RC_OK);
+		rc = mbox_identify(d);
+		must(rc == RC_OK || rc == RC_CHANGED);
 	}
 }
 

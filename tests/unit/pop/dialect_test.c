@@ -1,6 +1,7 @@
 /* dialect - every rule by which the dialect is found out, with a test on both
- * sides of it; and that a client of any dialect is served on any port, however
- * early its octets come. */
+ * sides of it; that a client of any dialect is served on any port, however
+ * early its octets come; and that none gets or loses what a mail reader has
+ * moved about since the session before. */
 #include "house.h"
 
 #define GREETING_2 "+ POP2 test.example in.popd ready\r\n"
@@ -544,6 +545,158 @@ undecided_is_pop3(void **state)
 	guest_leave(&g);
 }
 
+/* What POP3 answers to a login and a command behind it. Static storage. */
+static const char *
+answers(const char *command)
+{
+	char input[100];
+	const char *all;
+
+	snprintf(input, sizeof(input), LOGIN "%s\r\n", command);
+	all = strstr(converse(input), "+OK maildrop has ");
+	assert_non_null(all);
+	return strchr(all, '\n') + 1;
+}
+
+enum { MANY = 300, MOVED = 7 /* not a message that a login looks at */ };
+
+/* many - so many messages, without number gone; moved: a reader has rewritten
+ * them, and one begins somewhere else. Static storage. */
+static const char *
+many(unsigned moved, unsigned gone)
+{
+	static char text[MANY * 100 + 100];
+	size_t n = 0;
+
+	for (unsigned i = 1; i <= MANY; i++) {
+		if (i != gone)
+			n += (size_t)sprintf(text + n,
+			    FROM_1 "Subject: %03u\n%s\nbody of %03u\n\n", i,
+			    i == (moved ? MOVED : MOVED - 1) ? ""
+							     : "Status: RO\n",
+			    i);
+	}
+	(void)sprintf(text + n, "%s", moved ? LATE : "");
+	return text;
+}
+
+/* move - a session sees the mailbox, then a reader comes, and mail. */
+static void
+move(void)
+{
+	const char *text = many(0, 0);
+
+	house_put(house.anna, text, strlen(text));
+	(void)answers("UIDL");
+	text = many(1, 0);
+	house_put(house.anna, text, strlen(text));
+}
+
+#define CHANGED                                                                \
+	"-ERR [SYS/TEMP] another program changed the maildrop, nothing was "   \
+	"deleted\r\n"
+#define MESSAGE_6                                                              \
+	"+OK 41 octets\r\nSubject: 006\r\nStatus: RO\r\n\r\nbody of 006"       \
+	"\r\n.\r\n"
+#define MESSAGE_7 "+OK 29 octets\r\nSubject: 007\r\n\r\nbody of 007\r\n.\r\n"
+
+/* No octet of a message that is not where it was; the next session has all. */
+static void
+a_moved_message_is_not_sent(void **state)
+{
+	static const char *const commands[] = {
+	    "RETR 6", "RETR 7", "TOP 6 0", "TOP 7 9"};
+	struct guest g;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		move();
+		assert_string_equal(answers(commands[i]), CHANGED);
+		assert_string_equal(answers("RETR 6"), MESSAGE_6);
+		assert_string_equal(answers("RETR 7"), MESSAGE_7);
+	}
+	move();
+	house.dialect = &pop2_dialect;
+	guest_come(&g);
+	say(&g, "HELO anna geheim\r\nREAD 7\r\nRETR\r\n");
+	(void)hear(&g);
+	assert_string_equal(hear(&g), "#301 messages in your mailbox\r\n");
+	assert_string_equal(hear(&g), "=41 octets in message 7\r\n");
+	closes(&g);
+	guest_leave(&g);
+	assert_true(ends(converse("HELO anna geheim\r\nREAD 7\r\nRETR\r\n"),
+	    "\r\n=29 octets in message 7\r\n"
+	    "Subject: 007\r\n\r\nbody of 007\r\n"));
+	house.dialect = NULL;
+	move();
+	house.dialect = &pop1_dialect;
+	guest_come(&g);
+	say(&g, LOGIN "RDEL INBOX\r\nRCEV\r\n");
+	for (unsigned i = 0; i < 3; i++)
+		(void)hear(&g);
+	assert_int_equal(hear(&g)[0], '#');
+	closes(&g);
+	guest_leave(&g);
+	assert_file(house.anna, many(1, 0));
+}
+
+/* Nothing is cut where a message only was. */
+static void
+a_moved_message_is_not_damaged(void **state)
+{
+	char command[32];
+
+	(void)state;
+	for (unsigned i = 5; i <= 8; i++) {
+		unsigned safe = i == 5 || i == 8;
+
+		move();
+		snprintf(command, sizeof(command), "DELE %u\r\nQUIT", i);
+		if (!safe) {
+			assert_true(ends(answers(command), CHANGED));
+			assert_file(house.anna, many(1, 0));
+		}
+		assert_non_null(strstr(answers(command), BYE_3));
+		assert_file(house.anna, many(1, i));
+	}
+}
+
+/* A reader has kept every From_ line and made another number of line ends. What
+ * is announced is wrong until somebody has had the message. */
+static void
+wrong_octets_are_found_out(void **state)
+{
+	static char was[8192], is[8192];
+	static const struct {
+		const struct dialect *dialect;
+		const char *input;
+	} tries[] = {{NULL, LOGIN "RETR 1\r\nTOP 1 0\r\n"},
+	    {NULL, LOGIN "TOP 1 9\r\n"},
+	    {&pop2_dialect, "HELO anna geheim\r\nREAD 1\r\nRETR\r\n"},
+	    {&pop1_dialect, LOGIN "RETR INBOX\r\nRCEV\r\n"}};
+	int far = 5000; /* what stands right before the end is compared */
+
+	(void)state;
+	snprintf(was, sizeof(was),
+	    FROM_1 "X-Keywords:               \n\n.1\n\n" FROM_2
+		   "\n%0*d\n\n" MAIL_1,
+	    far, 0);
+	snprintf(is, sizeof(is),
+	    FROM_1 "X-Status: A\nX-Keywords:   \n\n.1\n\n" FROM_2
+		   "\n%0*d\n\n" MAIL_1 LATE,
+	    far, 0);
+	for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++) {
+		house_put(house.anna, was, strlen(was));
+		(void)answers("UIDL");
+		house_put(house.anna, is, strlen(is));
+		assert_string_equal(answers("LIST 1"), "+OK 1 34\r\n");
+		house.dialect = tries[i].dialect;
+		(void)converse(tries[i].input);
+		house.dialect = NULL;
+		assert_string_equal(answers("LIST 1"), "+OK 1 35\r\n");
+	}
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, house_fresh, house_remove)
 
 int
@@ -567,6 +720,9 @@ main(void)
 	    CASE(each_dialect_has_its_line_length),
 	    CASE(a_wrong_password_costs_the_same),
 	    CASE(undecided_is_pop3),
+	    CASE(a_moved_message_is_not_sent),
+	    CASE(a_moved_message_is_not_damaged),
+	    CASE(wrong_octets_are_found_out),
 	};
 
 	return cmocka_run_group_tests_name("dialect", tests, NULL, NULL);

@@ -242,6 +242,7 @@ is_as_scanned(const struct world *w, const struct maildrop *d, size_t behind)
 
 		memset(a.id, 0, sizeof(a.id));
 		memset(b.id, 0, sizeof(b.id));
+		a.sampled = 0;
 		if (behind > 0 && i + 1 == d->count)
 			a.tail = b.tail; /* that blank line */
 		assert_memory_equal(&a, &b, sizeof(a));

@@ -128,6 +128,7 @@ same(const struct maildrop *a, const struct maildrop *b, unsigned ids)
 	for (size_t i = 0; i < a->count; i++) {
 		struct message x = a->msg[i], y = b->msg[i];
 
+		x.sampled = y.sampled = 0;
 		if (!ids) {
 			memset(x.id, 0, sizeof(x.id));
 			memset(y.id, 0, sizeof(y.id));
@@ -755,7 +756,7 @@ messages_that_lie(void **state)
 			struct message *m = &msg[dice(&seed, 4)];
 			uint64_t value = hostile[dice(&seed, HOSTILE)];
 
-			switch (dice(&seed, 6)) {
+			switch (dice(&seed, 7)) {
 			case 0:
 				m->at = (m->at + value) &
 					((UINT64_C(1) << MESSAGE_AT_BITS) - 1);
@@ -775,6 +776,9 @@ messages_that_lie(void **state)
 			case 4:
 				m->from_sum =
 				    value & ((1u << MESSAGE_SUM_BITS) - 1);
+				break;
+			case 5:
+				m->sampled = 1;
 				break;
 			default:
 				m->deleted = 1;
@@ -916,6 +920,353 @@ rubbish(void **state)
 		put_index(s, octets, dice(&seed, sizeof(octets) + 1));
 		assert_true(is_right(s, 1));
 	}
+}
+
+/* A reader rewrites the mailbox in place, and mail comes: of its From_ lines
+ * the one of message MOVED stands somewhere else, and no other; nobody looks at
+ * that one when the mailbox has grown. */
+enum { MANY = 300, MOVED = 5 };
+
+/* put_read - the mailbox; moved: as the reader leaves it. */
+static void
+put_read(const struct spool *s, unsigned moved)
+{
+	static char text[MANY * 100];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		unsigned bare = i == (moved ? MOVED : MOVED - 1);
+
+		n += (size_t)sprintf(text + n,
+		    FROM "Subject: %03u\n%s\nbody of %03u\n\n", i,
+		    bare ? "" : "Status: RO\n", i);
+	}
+	spool_put(s->box, text, n);
+}
+
+/* move - a session sees the mailbox, ids: its ids, too; then all that. */
+static void
+move(const struct spool *s, unsigned ids)
+{
+	put_read(s, 0);
+	spool_put(s->state, "", 0);
+	visit(s, ids);
+	put_read(s, 1);
+	spool_append(s->box, LONE, strlen(LONE));
+}
+
+/* open_moved - a session that believes the index. */
+static struct maildrop
+open_moved(const struct spool *s)
+{
+	struct maildrop d = open_box(s);
+
+	assert_int_equal(d.count, MANY + 1);
+	assert_int_equal(mbox_is_at(&d, MOVED), RC_CHANGED);
+	return d;
+}
+
+/* Neither that message is read nor the one before it, nor all of them at once;
+ * and the session that has seen it is the last one to be deceived. later: a
+ * session that only looks comes in between, and its index is no better. */
+static void
+a_moved_message_is_not_read(void **state)
+{
+	static const struct {
+		size_t i;
+		enum rc rc;
+	} tries[] = {{0, RC_OK}, {MOVED - 2, RC_OK}, {MOVED - 1, RC_CHANGED},
+	    {MOVED, RC_CHANGED}, {MOVED + 1, RC_OK}, {MANY - 1, RC_OK},
+	    {MANY, RC_OK}, {MAILDROP_WHOLE, RC_CHANGED}};
+	const struct spool *s = *state;
+
+	for (unsigned later = 0; later < 2; later++) {
+		for (size_t t = 0; t < sizeof(tries) / sizeof(*tries); t++) {
+			struct maildrop d;
+
+			move(s, 1);
+			if (later)
+				visit(s, 1);
+			d = open_moved(s);
+			assert_int_equal(
+			    d.ops->prove(&d, tries[t].i), tries[t].rc);
+			maildrop_close(&d);
+			assert_int_equal(
+			    is_right(s, 1), tries[t].rc == RC_CHANGED);
+		}
+	}
+}
+
+/* Message i is deleted where no cut is at the moved one, and then everything
+ * else is octet for octet what it was; or nothing is. */
+static void
+a_moved_message_is_not_cut(void **state)
+{
+	static char was[MANY * 100], now[MANY * 100];
+	const struct spool *s = *state;
+
+	for (size_t i = MOVED - 3; i < MOVED + 3; i++) {
+		struct maildrop d, ref;
+		size_t n, at, end;
+		int fd;
+
+		move(s, 1);
+		ref = open_with(s, -1);
+		at = (size_t)ref.msg[i].at;
+		end = (size_t)ref.msg[i + 1].at;
+		fd = ref.fd;
+		n = (size_t)ref.end;
+		assert_true(pread(fd, was, n, 0) == (ssize_t)n);
+		d = open_moved(s);
+		maildrop_delete(&d, i);
+		maildrop_delete(&d, MANY);
+		assert_int_equal(update(&d, d.state_fd),
+		    i == MOVED - 1 || i == MOVED ? RC_CHANGED : RC_OK);
+		maildrop_close(&d);
+		if (i == MOVED - 1 || i == MOVED) {
+			spool_holds(s->box, was, n);
+			assert_true(is_right(s, 1));
+		} else {
+			memcpy(now, was, at);
+			n -= strlen(LONE);
+			memcpy(now + at, was + end, n - end);
+			spool_holds(s->box, now, n - (end - at));
+			d = open_box(s); /* nor is it proved by that */
+			assert_int_equal(d.count, MANY - 1);
+			assert_int_equal(
+			    d.ops->prove(&d, MAILDROP_WHOLE), RC_CHANGED);
+			maildrop_close(&d);
+			assert_true(is_right(s, 1));
+		}
+		maildrop_close(&ref);
+	}
+}
+
+/* No id is made of octets that are not the message's. */
+static void
+a_moved_message_gets_no_id(void **state)
+{
+	const struct spool *s = *state;
+	struct maildrop d;
+
+	for (unsigned later = 0; later < 2; later++) {
+		move(s, 0);
+		if (later)
+			visit(s, 0);
+		d = open_moved(s);
+		assert_int_equal(mbox_identify(&d), RC_CHANGED);
+		maildrop_close(&d);
+		assert_true(is_right(s, 1));
+	}
+	move(s, 0); /* nor is one made for a deletion */
+	d = open_moved(s);
+	maildrop_delete(&d, MOVED + 3);
+	assert_int_equal(update(&d, d.state_fd), RC_CHANGED);
+	maildrop_close(&d);
+	assert_true(is_right(s, 1));
+}
+
+/* It happens while a session lasts: the next one is not deceived. */
+static void
+a_message_that_moves_in_a_session(void **state)
+{
+	const struct spool *s = *state;
+	struct maildrop d;
+
+	put_read(s, 0);
+	visit(s, 1);
+	d = open_box(s);
+	put_read(s, 1);
+	spool_append(s->box, LONE, strlen(LONE));
+	assert_int_equal(mbox_check(&d), RC_CHANGED);
+	maildrop_close(&d);
+	assert_true(is_right(s, 1));
+}
+
+/* Where nobody has moved anything: what lacks an id is read, once, and from
+ * then on nothing is in doubt; of a small mailbox nothing is that has one. */
+static void
+a_sample_that_is_right(void **state)
+{
+	const struct spool *s = *state;
+
+	for (unsigned ids = 0; ids < 2; ids++) {
+		for (unsigned count = 20; count <= MANY; count += 280) {
+			struct maildrop d;
+			size_t sampled = 0;
+
+			put_large(s, count);
+			spool_put(s->state, "", 0);
+			visit(s, ids);
+			spool_append(s->box, LONE, strlen(LONE));
+			d = open_box(s);
+			for (size_t i = 0; i < d.count; i++)
+				sampled += d.msg[i].sampled;
+			assert_int_equal(
+			    sampled, ids && count == 20 ? 0 : count - 1);
+			assert_int_equal(
+			    d.ops->prove(&d, MAILDROP_WHOLE), RC_OK);
+			assert_int_equal(mbox_identify(&d), RC_OK);
+			maildrop_close(&d);
+			d = open_box(s);
+			sampled = 0;
+			for (size_t i = 0; i < d.count; i++)
+				sampled += d.msg[i].sampled;
+			assert_int_equal(
+			    sampled, ids && count == MANY ? count - 1 : 0);
+			maildrop_close(&d);
+			assert_true(is_right(s, 1));
+		}
+	}
+}
+
+/* compared - what a comparison says when the mailbox is text now. */
+static enum rc
+compared(const struct spool *s, const char *text)
+{
+	struct maildrop d;
+	enum rc rc;
+
+	put_box(s, A LONE B);
+	d = open_with(s, -1);
+	put_box(s, text);
+	rc = mbox_compare(&d);
+	maildrop_close(&d);
+	return rc;
+}
+
+static void
+what_a_comparison_sees(void **state)
+{
+	const struct spool *s = *state;
+	struct maildrop d;
+
+	assert_int_equal(compared(s, A LONE B), RC_OK);
+	assert_int_equal(compared(s, C LONE B), RC_OK);   /* the text is free */
+	assert_int_equal(compared(s, A LONE B A), RC_OK); /* as is new mail */
+	assert_int_equal(compared(s, LONE A B), RC_CHANGED);
+	assert_int_equal(compared(s, "x" A LONE B), RC_CHANGED);
+	assert_int_equal(compared(s, A LONE), RC_CHANGED);
+	assert_int_equal(compared(s, "\n\n\n\n\n\n\n\n" A LONE B), RC_CHANGED);
+	put_box(s, A LONE B);
+	d = open_with(s, -1);
+	count_reads(s);
+	reads_fail = 1;
+	assert_int_equal(mbox_compare(&d), RC_IO);
+	d.msg[1].sampled = 1;
+	assert_int_equal(mbox_identify(&d), RC_IO);
+	assert_int_equal(mbox_prove(&d, 0, 3), RC_IO);
+	reads_fail = 0;
+	assert_int_equal(mbox_identify(&d), RC_OK);
+	maildrop_close(&d);
+}
+
+/* A reader keeps every From_ line and changes the number of line ends: then the
+ * octets are wrong. An id would be, too; whoever finds out says so, and the
+ * next session is right. */
+#define PADDED FROM "Subject: a\nX-Keywords:               \n\none\n\n"
+#define KEYED FROM "Subject: a\nX-Status: A\nX-Keywords:   \n\none\n\n"
+_Static_assert(sizeof(PADDED) == sizeof(KEYED), "no From_ line moves");
+
+static void
+octets_that_are_wrong(void **state)
+{
+	static char was[8192], is[8192];
+	const struct spool *s = *state;
+	struct maildrop d;
+	int far = 5000; /* what stands right before the end is compared */
+
+	snprintf(was, sizeof(was), PADDED FROM "\n%0*d\n\n", far, 0);
+	snprintf(is, sizeof(is), KEYED FROM "\n%0*d\n\n" LONE, far, 0);
+
+	for (unsigned ids = 0; ids < 2; ids++) {
+		put_box(s, was);
+		spool_put(s->state, "", 0);
+		visit(s, ids);
+		put_box(s, is);
+		d = open_box(s);
+		assert_int_equal(d.msg[0].octets + strlen(FROM) + 1,
+		    strlen(PADDED) + 4); /* and not 5 line ends */
+		if (ids)
+			d.ops->doubt(&d);
+		for (unsigned tries = ids ? 2 : 0; tries < 2; tries++)
+			assert_int_equal(mbox_identify(&d), RC_CHANGED);
+		maildrop_close(&d);
+		assert_true(is_right(s, 1));
+	}
+}
+
+/* The index is dropped: not by the session's next ones is it made good again,
+ * and the record of copies stays. Where the head cannot be written it is as it
+ * was, and no worse. */
+static void
+what_is_dropped_stays_so(void **state)
+{
+	const struct spool *s = *state;
+
+	for (unsigned how = 0; how < 5; how++) {
+		struct maildrop d, ref;
+
+		kept_box(s, &ref);
+		d = open_box(s);
+		if (how == 4)
+			writes_left = 0;
+		d.ops->doubt(&d);
+		writes_left = -1;
+		if (how == 1)
+			index_save(&d);
+		if (how == 2)
+			assert_int_equal(mbox_identify(&d), RC_OK);
+		if (how == 3) {
+			maildrop_delete(&d, 3);
+			assert_int_equal(update(&d, d.state_fd), RC_OK);
+		}
+		maildrop_close(&d);
+		count_reads(s);
+		d = open_box(s);
+		assert_int_equal(reads > 0, how != 4);
+		assert_int_equal(mbox_identify(&d), RC_OK);
+		for (size_t i = 0; i < d.count; i++)
+			assert_memory_equal(
+			    d.msg[i].id, ref.msg[i].id, UID_OCTETS);
+		assert_int_equal(d.count, how == 3 ? 3 : 4);
+		maildrop_close(&d);
+		maildrop_close(&ref);
+		assert_true(is_right(s, 0));
+	}
+}
+
+/* An index of the time when nobody noted what was sampled: it is not believed,
+ * but the record of copies in it is. */
+static void
+an_index_of_old(void **state)
+{
+	const struct spool *s = *state;
+	struct maildrop d, ref;
+	struct message m;
+	struct file f;
+
+	kept_box(s, &ref);
+	f = get_index(s);
+	memset(&m, 0, sizeof(m));
+	m.at = UINT64_C(0x123456789ab);
+	m.from_len = 0x155;
+	m.tail = 2;
+	m.from_bare = 1;
+	m.octets = UINT64_C(0x9876543210);
+	m.from_sum = 0xabcdef;
+	m.id[0] = 7;
+	assert_true(number(&f, 0) != digest_quick(sizeof(m), &m, sizeof(m)));
+	set_number(&f, 0, digest_quick(sizeof(m), &m, sizeof(m)));
+	seal(&f);
+	put_index(s, f.octets, f.n);
+	count_reads(s);
+	d = open_box(s);
+	assert_true(reads > 0);
+	assert_int_equal(mbox_identify(&d), RC_OK);
+	assert_true(same(&d, &ref, 1));
+	maildrop_close(&d);
+	maildrop_close(&ref);
 }
 
 /* Another kind of machine, whose messages in memory are others. */
@@ -1272,6 +1623,15 @@ main(void)
 	    CASE(the_last_message_is_none),
 	    CASE(a_count_beyond_reason),
 	    CASE(rubbish),
+	    CASE(a_moved_message_is_not_read),
+	    CASE(a_moved_message_is_not_cut),
+	    CASE(a_moved_message_gets_no_id),
+	    CASE(a_message_that_moves_in_a_session),
+	    CASE(a_sample_that_is_right),
+	    CASE(what_a_comparison_sees),
+	    CASE(octets_that_are_wrong),
+	    CASE(what_is_dropped_stays_so),
+	    CASE(an_index_of_old),
 	    CASE(another_layout),
 	    CASE(it_keeps_to_its_place),
 	    CASE(without_a_place_for_it),

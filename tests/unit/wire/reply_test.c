@@ -277,12 +277,22 @@ count(const char *stored, size_t n, size_t cut)
 			    reply_counted(&r, stored + cut, n - cut), RC_OK);
 		assert_int_equal(reply_end_line(&r), RC_OK);
 		assert_int_equal(reply_octets(&r), wire_n);
+		assert_int_equal(reply_plain(&r), wire_n);
 		assert_int_equal(reply_flush(&r), RC_OK);
 		assert_int_equal(reply_octets(&r), wire_n);
 		assert_int_equal(collect(), wire_n);
 		assert_true(memcmp(sent, wire, wire_n) == 0);
 		again();
 	}
+	/* byte-stuffing makes no difference to it */
+	assert_int_equal(reply_stuffed(&r, stored, cut), RC_OK);
+	assert_int_equal(reply_stuffed(&r, stored + cut, n - cut), RC_OK);
+	assert_int_equal(reply_end_line(&r), RC_OK);
+	assert_int_equal(reply_plain(&r), wire_n);
+	assert_int_equal(reply_flush(&r), RC_OK);
+	assert_int_equal(reply_plain(&r), wire_n);
+	(void)collect();
+	again();
 }
 
 /* Lines of many lengths, with each sort of end and beginning, at every place of
