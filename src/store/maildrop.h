@@ -69,6 +69,8 @@ struct maildrop {
 	struct copies *copies; /* owned; NULL: ids are as they were made */
 	unsigned char *kept;   /* owned; kept_count records of copies */
 	size_t kept_count;
+	size_t proved; /* 0, or the number of the message that the last proof
+			* of the one before it has included */
 	unsigned identified : 1; /* all ids are final */
 	unsigned read_only : 1;  /* marks have no effect */
 	unsigned doubted : 1;    /* the next session finds all anew */

@@ -34,8 +34,13 @@ read_at(const struct maildrop *d, uint64_t at, char *to, size_t n)
 static enum rc
 prove(struct maildrop *d, size_t i)
 {
-	return i == MAILDROP_WHOLE ? mbox_prove(d, 0, d->count)
-				   : mbox_prove(d, i, i + 2);
+	enum rc rc;
+
+	if (i == MAILDROP_WHOLE)
+		return mbox_prove(d, 0, d->count);
+	rc = mbox_prove(d, i + 1 == d->proved ? i + 1 : i, i + 2);
+	d->proved = rc == RC_OK ? i + 2 : 0;
+	return rc;
 }
 
 const struct maildrop_ops mbox_ops = {

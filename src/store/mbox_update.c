@@ -127,6 +127,7 @@ mbox_removed(struct maildrop *d)
 	d->end -= gone;
 	d->fresh = d->end;
 	d->count = d->left = d->first = n;
+	d->proved = 0;
 	d->with_ids = ids;
 	d->identified = ids == n && d->alike == 0 && d->kept_count == 0;
 	if (mbox_quiet_mark(d->fd, &d->mark) != RC_OK)

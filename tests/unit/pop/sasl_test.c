@@ -172,6 +172,11 @@ nobody_may_be_somebody_else(void **state)
 	assert_string_equal(
 	    said("AUTH PLAIN YmVhAGFubmEAZ2VoZWlt\r\nAUTH PLAIN " ANNA "\r\n"),
 	    DENIED WELCOME);
+	/* It is a try like any other. */
+	assert_string_equal(said("AUTH PLAIN YmVhAGFubmEAZ2VoZWlt\r\n"
+				 "AUTH PLAIN YmVhAGFubmEAZ2VoZWlt\r\n"
+				 "AUTH PLAIN YmVhAGFubmEAZ2VoZWlt\r\nCAPA\r\n"),
+	    DENIED DENIED DENIED);
 }
 
 /* Refused logins count, whatever the command: the third closes. */
