@@ -22,9 +22,9 @@ unsigned peer_parse(const char *text, char out[PEER_OCTETS]);
 unsigned peer_is_gone(int fd);
 
 /* peer_tune - makes fd, when it is a TCP socket, send at once (TCP_NODELAY),
- * notice a dead client within a minute (keepalive, TCP_USER_TIMEOUT, by which one
- * that takes nothing for so long is dead as well), and not block a write for
- * long. Nothing of it is fatal. */
+ * notice a dead client within a minute (keepalive, TCP_USER_TIMEOUT, by which
+ * one that takes nothing for so long is dead as well), and not block a write
+ * for long. Nothing of it is fatal. */
 void peer_tune(int fd);
 
 /* peer_hurry - a read of fd waits for ms milliseconds at most and then fails
