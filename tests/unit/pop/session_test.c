@@ -231,7 +231,7 @@ a_flood_does_not_move_the_deadline(void **state)
 static void
 a_slow_reader_does_not_move_the_deadline(void **state)
 {
-	static char batch[9000], some[600];
+	static char batch[9001], some[600];
 	int64_t start;
 	struct talk t;
 
