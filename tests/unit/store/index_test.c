@@ -1196,6 +1196,34 @@ octets_that_are_wrong(void **state)
 	}
 }
 
+/* Nor is one made where there are more messages than the index knows of. */
+static void
+a_message_in_between(void **state)
+{
+	static const char more[] = "\n" FROM "\n";
+	static char was[8192], is[8192];
+	const struct spool *s = *state;
+	struct maildrop d;
+	int far = 5000, n = 200, rest = n - (int)strlen(more);
+
+	snprintf(was, sizeof(was), FROM "\n%0*d\n\n" FROM "\n%0*d\n\n", n, 0,
+	    far, 0);
+	snprintf(is, sizeof(is), FROM "\n%s%0*d\n\n" FROM "\n%0*d\n\n" LONE,
+	    more, rest, 0, far, 0);
+	put_box(s, was);
+	spool_put(s->state, "", 0);
+	visit(s, 0);
+	put_box(s, is);
+	d = open_box(s);
+	assert_int_equal(d.count, 3);
+	assert_int_equal(mbox_identify(&d), RC_CHANGED);
+	maildrop_close(&d);
+	d = open_box(s);
+	assert_int_equal(d.count, 4);
+	maildrop_close(&d);
+	assert_true(is_right(s, 1));
+}
+
 /* The index is dropped: not by the session's next ones is it made good again,
  * and the record of copies stays. Where the head cannot be written it is as it
  * was, and no worse. */
@@ -1630,6 +1658,7 @@ main(void)
 	    CASE(a_sample_that_is_right),
 	    CASE(what_a_comparison_sees),
 	    CASE(octets_that_are_wrong),
+	    CASE(a_message_in_between),
 	    CASE(what_is_dropped_stays_so),
 	    CASE(an_index_of_old),
 	    CASE(another_layout),
