@@ -60,7 +60,7 @@ on_signal(int number)
 {
 	if (number == SIGUSR1)
 		wanted = 1; /* another session wants the mailbox */
-	else
+	else if (number != SIGCHLD)
 		stop = 1;
 }
 
@@ -490,9 +490,6 @@ desk_answer(struct broker *b)
 	uint32_t type;
 	enum rc rc;
 
-	/* He ends while the user is served already. */
-	if (b->judge > 0 && waitpid(b->judge, NULL, WNOHANG) == b->judge)
-		b->judge = 0;
 	buf_init(&body, room, sizeof(room));
 	rc = msg_receive(b->fd, &type, &body, fds, &nfds);
 	if (rc != RC_OK)
@@ -545,6 +542,9 @@ desk_serve(struct broker *b)
 		 * nobody meanwhile. */
 		if (stop)
 			return RC_EOF;
+		/* He ends while the user is served already. */
+		if (b->judge > 0 && waitpid(b->judge, NULL, WNOHANG) == b->judge)
+			b->judge = 0;
 		if (wanted)
 			rc = tell(b);
 		if (rc != RC_OK)
@@ -564,8 +564,9 @@ desk_serve(struct broker *b)
 	}
 }
 
-/* SIGTERM and its like ask to stop; SIGUSR1, to tell the session to leave. */
-static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+/* SIGTERM and its like ask to stop; SIGUSR1, to tell the session to leave;
+ * SIGCHLD, to collect the judge. */
+static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD};
 
 void
 broker_signals(sigset_t *out)
