@@ -25,7 +25,7 @@ dot = box + ".lock"
 dice = random.Random(20261121)
 poplib._MAXLINE = 1 << 20
 OLD = 250  # messages at first, large ones
-ROUNDS = (False, 1, 4), (True, 3, 12)  # same host, how many, tries at most
+ROUNDS = (False, 1, 12), (True, 3, 24)  # same host, how many, tries at most
 
 
 def say(good, name, why=""):
@@ -385,7 +385,7 @@ def main():
     since = time.monotonic()
     say(client.quit(), "a session through haproxy deletes")
     update_s = time.monotonic() - since
-    print("# an UPDATE takes %d ms" % (update_s * 1000))
+    print("# an UPDATE took %d ms" % (update_s * 1000))
     two_at_once(client)
     for same, wanted, tries in ROUNDS:
         times = []
@@ -395,8 +395,10 @@ def main():
             took = round_of(client, update_s, same)
             if took is not None:
                 times.append(took)
-        print("# seconds until the next login was there: " +
-              " ".join("%.1f" % t for t in times))
+            else:  # the first one was slower than most
+                update_s /= 2
+        print("# seconds until the next login was there: %s; death within %.1f ms"
+              % (" ".join("%.1f" % t for t in times), update_s * 600))
         say(len(times) == wanted, "a host dies in UPDATE, and %s finishes it, "
             "%d times" % ("the same one, started anew," if same else
                           "the other one", wanted), times)
