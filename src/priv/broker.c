@@ -543,7 +543,8 @@ desk_serve(struct broker *b)
 		if (stop)
 			return RC_EOF;
 		/* He ends while the user is served already. */
-		if (b->judge > 0 && waitpid(b->judge, NULL, WNOHANG) == b->judge)
+		if (b->judge > 0 &&
+		    waitpid(b->judge, NULL, WNOHANG) == b->judge)
 			b->judge = 0;
 		if (wanted)
 			rc = tell(b);
