@@ -580,7 +580,9 @@ broker_signals(sigset_t *out)
 void
 desk_catch_signals(struct broker *b)
 {
-	struct sigaction action = {.sa_handler = on_signal};
+	/* Waiting for input is interrupted all the same. */
+	struct sigaction action = {
+	    .sa_handler = on_signal, .sa_flags = SA_RESTART};
 
 	sigemptyset(&b->awake);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)

@@ -86,23 +86,32 @@ make_temp(const struct lock *l, char name[NAME_MAX + 1], int *fd)
 	return *fd >= 0 ? RC_OK : of_errno();
 }
 
+/* link_unnamed - gives an unnamed file a name. Linux before 6.10 lets only root
+ * do it without /proc. */
+static int
+link_unnamed(int fd, int dirfd, const char *name)
+{
+	char path[64];
+
+	if (linkat(fd, "", dirfd, name, AT_EMPTY_PATH) == 0)
+		return 0;
+	if (errno != ENOENT)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, path, dirfd, name, AT_SYMLINK_FOLLOW);
+}
+
 /* name_temp - links the temporary file to the dotlock's name. */
 static enum rc
 name_temp(const struct lock *l, const char *name, int fd)
 {
-	char path[64];
 	struct stat st;
 	nlink_t links = name[0] != '\0' ? 2 : 1;
-	int failed, why;
+	int failed = name[0] != '\0'
+			 ? linkat(l->dirfd, name, l->dirfd, l->dot, 0)
+			 : link_unnamed(fd, l->dirfd, l->dot);
+	int why = errno;
 
-	if (name[0] != '\0') {
-		failed = linkat(l->dirfd, name, l->dirfd, l->dot, 0);
-	} else {
-		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-		failed =
-		    linkat(AT_FDCWD, path, l->dirfd, l->dot, AT_SYMLINK_FOLLOW);
-	}
-	why = errno;
 	if (fstat(fd, &st) != 0) {
 		if (failed == 0) /* it cannot be told, so it is not taken */
 			unlinkat(l->dirfd, l->dot, 0);

@@ -412,9 +412,13 @@ warm() {
 		[ ! -e "$box" ] || cat "$box" >/dev/null
 	done
 }
-# restore WHO: the mailbox to delete from, as it was.
+# to_delete_from WHO: the name of its mailbox for that.
+to_delete_from() {
+	case $1 in dovecot) echo ddel ;; *) echo del ;; esac
+}
+# restore WHO: it, as it was.
 restore() {
-	case $1 in dovecot) name=ddel ;; *) name=del ;; esac
+	name=$(to_delete_from "$1")
 	cp "$data/del" "$mail/$name"
 	own "$name"
 	sleep 1.1
@@ -453,8 +457,7 @@ last_goes() {
 		done
 		for who; do
 			server "$who" del delete-last | keep "$figure" "$who"
-			case $who in dovecot) name=ddel ;; *) name=del ;; esac
-			deliver_last "$mail/$name"
+			deliver_last "$mail/$(to_delete_from "$who")"
 		done
 	done
 	rm -f "$copy"
