@@ -577,16 +577,15 @@ broker_signals(sigset_t *out)
 		sigaddset(out, signals[i]);
 }
 
+/* ppoll(2) is interrupted all the same. */
 void
 desk_catch_signals(struct broker *b)
 {
-	/* Waiting for input is interrupted all the same. */
-	struct sigaction action = {
-	    .sa_handler = on_signal, .sa_flags = SA_RESTART};
+	struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
 	sigemptyset(&b->awake);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		sigaction(signals[i], &action, NULL);
+		sigaction(signals[i], &a, NULL);
 }
 
 /* farewell - what the program exits with, once the session has ended. The

@@ -31,7 +31,7 @@ cat >"$tmp/haproxy" <<X
 LD_LIBRARY_PATH=$libraries exec $haproxy "\$@"
 X
 chmod +x "$tmp/haproxy"
-timeout -k 5 180 unshare --net --uts python3 "$lib/scaleout.py" "$popd" \
+timeout -k 5 400 unshare --net --uts python3 "$lib/scaleout.py" "$popd" \
 	"$tmp/haproxy" "$lib/inetd.py" "$tmp" "$user" "$password" "$log" \
 	>"$tmp/tap" 2>"$tmp/err"
 status=$?
