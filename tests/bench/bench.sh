@@ -577,7 +577,9 @@ awk -v plain=1 -f "$top/tests/bench/report.awk" "$data/bars" "$figures"
 		"ext4 in a file" is a file system with a journal, made for its three rows; the
 		others are on the one that the tree is on. Beside QUIT, "truncate" is
 		ftruncate and fsync by themselves, "empty" a server that does these two at
-		QUIT, takes no lock and looks at nothing.
+		QUIT, takes no lock and looks at nothing. Whoever retrieves one by one leaves
+		it to the kernel when to acknowledge what came, but does so at once where
+		the server would stand still until then.
 		Measured: $servers.
 		$([ "$with_dovecot" = 0 ] ||
 			echo 'Dovecot stands ready while the others are started for each session; its memory is that of its pop3 process alone.')
