@@ -317,8 +317,9 @@ fetch(struct session *s, uint64_t at, uint64_t end)
 enum rc
 session_fetch(struct session *s, size_t i)
 {
+	const struct window seen = {s->block, s->block_at, s->block_len};
 	uint64_t at, end;
-	enum rc rc = s->drop.ops->prove(&s->drop, i);
+	enum rc rc = s->drop.ops->prove(&s->drop, i, &seen);
 
 	if (rc != RC_OK)
 		return rc;

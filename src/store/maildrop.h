@@ -76,6 +76,13 @@ struct maildrop {
 	unsigned doubted : 1;    /* the next session finds all anew */
 };
 
+/* window - n octets of the mailbox from at on that have been read; 0: none. */
+struct window {
+	const char *octets;
+	uint64_t at;
+	size_t n;
+};
+
 struct maildrop_ops {
 	const char *name;
 	/* Finds the messages. The spool locks are held. */
@@ -86,8 +93,10 @@ struct maildrop_ops {
 	enum rc (*check)(struct maildrop *d);
 	/* RC_CHANGED when message i, or one of them with MAILDROP_WHOLE, does
 	 * not begin and end where the notes of a session before have it. For
-	 * the mailbox as check says that it still is. */
-	enum rc (*prove)(struct maildrop *d, size_t i);
+	 * the mailbox as check says that it still is; what seen has of it is
+	 * not read again. */
+	enum rc (*prove)(
+	    struct maildrop *d, size_t i, const struct window *seen);
 	/* What is noted of the messages for the next session is wrong: it is
 	 * to find them anew. */
 	void (*doubt)(struct maildrop *d);

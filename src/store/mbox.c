@@ -32,13 +32,13 @@ read_at(const struct maildrop *d, uint64_t at, char *to, size_t n)
 }
 
 static enum rc
-prove(struct maildrop *d, size_t i)
+prove(struct maildrop *d, size_t i, const struct window *seen)
 {
 	enum rc rc;
 
 	if (i == MAILDROP_WHOLE)
-		return mbox_prove(d, 0, d->count);
-	rc = mbox_prove(d, i + 1 == d->proved ? i + 1 : i, i + 2);
+		return mbox_prove(d, 0, d->count, seen);
+	rc = mbox_prove(d, i + 1 == d->proved ? i + 1 : i, i + 2, seen);
 	d->proved = rc == RC_OK ? i + 2 : 0;
 	return rc;
 }
@@ -96,13 +96,27 @@ is_at(struct maildrop *d, size_t i)
 	return rc;
 }
 
+/* was_seen_at - whether the From_ line of message i is where it is thought to
+ * be, by what was seen alone. */
+static unsigned
+was_seen_at(const struct maildrop *d, size_t i, const struct window *seen)
+{
+	const struct message *m = &d->msg[i];
+	uint64_t from = m->at - seen->at;
+
+	return m->at >= seen->at && from < seen->n &&
+	       m->from_len <= seen->n - from &&
+	       mbox_sum(seen->octets + from, m->from_len) == m->from_sum;
+}
+
 enum rc
-mbox_prove(struct maildrop *d, size_t first, size_t end)
+mbox_prove(
+    struct maildrop *d, size_t first, size_t end, const struct window *seen)
 {
 	enum rc rc = RC_OK;
 
 	for (size_t i = first; i < end && i < d->count && rc == RC_OK; i++) {
-		if (d->msg[i].sampled)
+		if (d->msg[i].sampled && !was_seen_at(d, i, seen))
 			rc = is_at(d, i);
 	}
 	return rc;

@@ -32,9 +32,10 @@ enum rc mbox_read(struct maildrop *d, size_t i, uint64_t from, char *to,
     size_t size, size_t *got) MUST_CHECK;
 
 /* mbox_prove - RC_OK when those of the messages from first up to end that are
- * sampled begin where they are thought to; RC_CHANGED, and then the index is
- * dropped; RC_IO. */
-enum rc mbox_prove(struct maildrop *d, size_t first, size_t end) MUST_CHECK;
+ * sampled begin where they are thought to, by the mailbox or by what was seen
+ * of it; RC_CHANGED, and then the index is dropped; RC_IO. */
+enum rc mbox_prove(struct maildrop *d, size_t first, size_t end,
+    const struct window *seen) MUST_CHECK;
 
 /* mbox_compare - scans the mailbox once more, up to d->end: RC_OK when that
  * finds the messages of d, of which none is sampled any more; RC_CHANGED;

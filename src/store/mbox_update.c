@@ -69,7 +69,7 @@ prove_cuts(struct maildrop *d)
 
 	for (size_t i = d->first; i < d->count && rc == RC_OK; i++) {
 		if (cut || d->msg[i].deleted)
-			rc = mbox_prove(d, i, i + 1);
+			rc = mbox_prove(d, i, i + 1, &(struct window){.n = 0});
 		cut = d->msg[i].deleted;
 	}
 	return rc;

@@ -109,7 +109,7 @@ use(struct maildrop *d, unsigned gone, int state)
 		if ((gone >> i & 1) != 0)
 			maildrop_delete(d, i);
 	}
-	rc = d->ops->prove(d, MAILDROP_WHOLE);
+	rc = d->ops->prove(d, MAILDROP_WHOLE, &(struct window){.n = 0});
 	must(rc == RC_OK || rc == RC_CHANGED);
 	rc = mbox_plan(d, state, &order);
 	must(rc == RC_OK || rc == RC_CHANGED || rc == RC_STATE);

@@ -966,6 +966,8 @@ open_moved(const struct spool *s)
 	return d;
 }
 
+static const struct window nothing;
+
 /* Neither that message is read nor the one before it, nor all of them at once;
  * and the session that has seen it is the last one to be deceived. later: a
  * session that only looks comes in between, and its index is no better. */
@@ -988,8 +990,8 @@ a_moved_message_is_not_read(void **state)
 			if (later)
 				visit(s, 1);
 			d = open_moved(s);
-			assert_int_equal(
-			    d.ops->prove(&d, tries[t].i), tries[t].rc);
+			assert_int_equal(d.ops->prove(&d, tries[t].i, &nothing),
+			    tries[t].rc);
 			maildrop_close(&d);
 			assert_int_equal(
 			    is_right(s, 1), tries[t].rc == RC_CHANGED);
@@ -1034,7 +1036,8 @@ a_moved_message_is_not_cut(void **state)
 			d = open_box(s); /* nor is it proved by that */
 			assert_int_equal(d.count, MANY - 1);
 			assert_int_equal(
-			    d.ops->prove(&d, MAILDROP_WHOLE), RC_CHANGED);
+			    d.ops->prove(&d, MAILDROP_WHOLE, &nothing),
+			    RC_CHANGED);
 			maildrop_close(&d);
 			assert_true(is_right(s, 1));
 		}
@@ -1105,7 +1108,7 @@ a_sample_that_is_right(void **state)
 			assert_int_equal(
 			    sampled, ids && count == 20 ? 0 : count - 1);
 			assert_int_equal(
-			    d.ops->prove(&d, MAILDROP_WHOLE), RC_OK);
+			    d.ops->prove(&d, MAILDROP_WHOLE, &nothing), RC_OK);
 			assert_int_equal(mbox_identify(&d), RC_OK);
 			maildrop_close(&d);
 			d = open_box(s);
@@ -1118,6 +1121,43 @@ a_sample_that_is_right(void **state)
 			assert_true(is_right(s, 1));
 		}
 	}
+}
+
+/* A From_ line that was seen whole is not read again; any other is. */
+static void
+what_was_seen_is_not_read(void **state)
+{
+	static char text[MANY * 100];
+	const struct spool *s = *state;
+	struct window seen = {.octets = text};
+	struct maildrop d;
+	const struct message *m;
+
+	put_read(s, 0);
+	spool_put(s->state, "", 0);
+	visit(s, 1);
+	spool_append(s->box, LONE, strlen(LONE));
+	d = open_box(s);
+	m = &d.msg[7];
+	assert_true(m->sampled);
+	assert_true(pread(d.fd, text, sizeof(text), 0) == (ssize_t)d.end);
+	count_reads(s);
+	reads_fail = 1;
+	seen.n = (size_t)d.end;
+	assert_int_equal(d.ops->prove(&d, MAILDROP_WHOLE, &seen), RC_OK);
+	seen.n = (size_t)m->at + m->from_len;
+	assert_int_equal(d.ops->prove(&d, 6, &seen), RC_OK);
+	seen.n--;
+	assert_int_equal(d.ops->prove(&d, 6, &seen), RC_IO);
+	seen = (struct window){text + m->at, m->at, m->from_len};
+	assert_int_equal(mbox_prove(&d, 7, 8, &seen), RC_OK);
+	assert_int_equal(mbox_prove(&d, 6, 8, &seen), RC_IO);
+	assert_int_equal(mbox_prove(&d, 7, 9, &seen), RC_IO);
+	text[m->at + 9]++;
+	assert_int_equal(mbox_prove(&d, 7, 8, &seen), RC_IO);
+	reads_fail = 0;
+	assert_int_equal(mbox_prove(&d, 7, 8, &seen), RC_OK);
+	maildrop_close(&d);
 }
 
 /* compared - what a comparison says when the mailbox is text now. */
@@ -1155,7 +1195,7 @@ what_a_comparison_sees(void **state)
 	assert_int_equal(mbox_compare(&d), RC_IO);
 	d.msg[1].sampled = 1;
 	assert_int_equal(mbox_identify(&d), RC_IO);
-	assert_int_equal(mbox_prove(&d, 0, 3), RC_IO);
+	assert_int_equal(mbox_prove(&d, 0, 3, &nothing), RC_IO);
 	reads_fail = 0;
 	assert_int_equal(mbox_identify(&d), RC_OK);
 	maildrop_close(&d);
@@ -1656,6 +1696,7 @@ main(void)
 	    CASE(a_moved_message_gets_no_id),
 	    CASE(a_message_that_moves_in_a_session),
 	    CASE(a_sample_that_is_right),
+	    CASE(what_was_seen_is_not_read),
 	    CASE(what_a_comparison_sees),
 	    CASE(octets_that_are_wrong),
 	    CASE(a_message_in_between),
