@@ -363,8 +363,10 @@ forget() {
 }
 
 transfers() {
-	"$load" retr "$empty" 100000 10000 | keep retr empty
-	all retr "$big" retr
+	for _ in 1 2; do
+		"$load" retr "$empty" 100000 10000 | keep retr empty
+		all retr "$big" retr
+	done
 	for _ in $again; do
 		"$load" -c 5000 retr1 "$empty" 100000 10000 | keep retr1 empty
 		all retr1 "$big" -c 5000 retr1
