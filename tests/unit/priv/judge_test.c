@@ -80,28 +80,6 @@ a_digest_is_as_good_as_a_password(void **state)
 	close(secrets->fd);
 }
 
-/* Once the broker is the user it has no secrets. */
-static void
-secrets_are_closed_at_the_verdict(void **state)
-{
-	struct secrets *secrets = with_secrets();
-	char path[64], link[256];
-	struct run r;
-
-	(void)state;
-	start(&r);
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)r.pid, secrets->fd);
-	memset(link, 0, sizeof(link));
-	assert_true(readlink(path, link, sizeof(link) - 1) > 0);
-	assert_non_null(strstr(link, "secrets"));
-	assert_int_equal(client_apop(r.fd, "anna", good_digest), RC_OK);
-	memset(link, 0, sizeof(link));
-	if (readlink(path, link, sizeof(link) - 1) > 0)
-		assert_null(strstr(link, "secrets"));
-	assert_int_equal(finish(&r), EX_OK);
-	close(secrets->fd);
-}
-
 /* Whoever it is, and by whatever way: a wrong one takes 1, 2 and 3 seconds, and
  * there are three in all. */
 static void
@@ -412,6 +390,33 @@ judge_of(const struct run *r)
 	}
 	assert_true(second > 0);
 	return second;
+}
+
+/* The judge has the secrets; whoever serves the user has none. */
+static void
+secrets_are_closed_at_the_verdict(void **state)
+{
+	struct secrets *secrets = with_secrets();
+	char path[64], link[256] = "";
+	struct run r;
+
+	(void)state;
+	start(&r);
+	for (unsigned i = 0; i < 500 && strstr(link, "secrets") == NULL; i++) {
+		memset(link, 0, sizeof(link));
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d",
+		    (int)judge_of(&r), secrets->fd);
+		if (readlink(path, link, sizeof(link) - 1) < 0)
+			continue; /* he is not there yet */
+	}
+	assert_non_null(strstr(link, "secrets"));
+	assert_int_equal(client_apop(r.fd, "anna", good_digest), RC_OK);
+	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)r.pid, secrets->fd);
+	memset(link, 0, sizeof(link));
+	if (readlink(path, link, sizeof(link) - 1) > 0)
+		assert_null(strstr(link, "secrets"));
+	assert_int_equal(finish(&r), EX_OK);
+	close(secrets->fd);
 }
 
 /* What docs/trust.md says of him. */
