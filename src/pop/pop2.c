@@ -157,7 +157,7 @@ acks(struct session *s, const struct args *a)
 static enum rc
 ackd(struct session *s, const struct args *a)
 {
-	maildrop_delete(&s->drop, (size_t)s->current - 1); /* RETR sent it */
+	session_delete(s, (size_t)s->current - 1); /* RETR sent it */
 	return acks(s, a);
 }
 

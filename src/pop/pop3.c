@@ -339,7 +339,7 @@ dele(struct session *s, const struct args *a)
 
 	if (rc != RC_OK)
 		return rc;
-	maildrop_delete(&s->drop, i);
+	session_delete(s, i);
 	if (a->msgno > s->highest)
 		s->highest = a->msgno;
 	return reply_line(&s->out, "+OK message %u deleted", a->msgno);

@@ -230,12 +230,21 @@ remove_in_steps(struct session *s)
 	return rc == RC_EOF ? RC_UNFINISHED : rc;
 }
 
+void
+session_delete(struct session *s, size_t i)
+{
+	maildrop_delete(&s->drop, i);
+	if (!s->prepared && !s->drop.read_only)
+		s->prepared = client_prepare(s->config->broker_fd) == RC_OK;
+}
+
 enum rc
 session_remove(struct session *s)
 {
 	struct maildrop *d = &s->drop;
 	enum rc rc;
 
+	s->prepared = 0;
 	if (d->ops == NULL || d->left == d->count || d->read_only)
 		return RC_OK;
 	rc = remove_at_once(s);

@@ -66,6 +66,7 @@ struct session {
 	uint64_t sent, sent_octets, removed, left; /* likewise */
 	unsigned prompt; /* so many lines in a row were not waited for long */
 	unsigned hurried : 1;   /* a read from the client ends by itself */
+	unsigned prepared : 1;  /* the broker knows that something will go */
 	unsigned unsettled : 1; /* between session_remove and session_settle */
 	unsigned ahead : 1;     /* more may be read than the message has */
 	unsigned checked : 1;   /* since then nobody could rewrite block's */
@@ -127,6 +128,10 @@ enum rc session_open(struct session *s, const char *mailbox) MUST_CHECK;
  * them. RFC 2449 section 8.1.1, IN-USE. */
 const char *session_in_use(
     const struct session *s, char out[SESSION_IN_USE_OCTETS]);
+
+/* session_delete - marks message i, which is not marked yet; the broker hears
+ * of the first, since QUIT may come soon. */
+void session_delete(struct session *s, size_t i);
 
 /* session_update - removes what is marked, under the spool locks; nothing for
  * a mailbox that may only be read. On failure everything is still there. As

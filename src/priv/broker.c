@@ -422,6 +422,14 @@ answer_remove(struct broker *b, struct buf *body)
 	return desk_respond(b, MSG_REMOVE, rc);
 }
 
+/* PREPARE: the client has said DELE, and QUIT may come soon. */
+static enum rc
+answer_prepare(struct broker *b, struct buf *body)
+{
+	(void)body;
+	return b->now.mbox_fd >= 0 ? holding_prepare(&b->now) : RC_OK;
+}
+
 static enum rc
 answer_unlock(struct broker *b, struct buf *body)
 {
@@ -469,6 +477,7 @@ static const struct broker_row rows[] = {
 	{ MSG_UNLOCK,       PHASE_OPENED,   0,        2 * OPENS, answer_unlock },
 	{ MSG_REMOVE,       PHASE_OPENED,   ORDER_OCTETS + SEEN_OCTETS,
 	                                                OPENS, answer_remove },
+	{ MSG_PREPARE,      PHASE_OPENED,   0,            OPENS, answer_prepare },
 	{ MSG_LOG,          PHASE_STRANGER | PHASE_USER | PHASE_OPENED,
 	                                    LOG_LINE_OCTETS + 4, 1, answer_log },
 	{ MSG_TLS,          PHASE_STRANGER, 0,                1, judge_tls },

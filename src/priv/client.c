@@ -254,6 +254,12 @@ client_wait(int broker_fd, int fd, int64_t deadline_ms)
 }
 
 enum rc
+client_prepare(int broker_fd)
+{
+	return msg_send(broker_fd, MSG_PREPARE, NULL, NULL, 0);
+}
+
+enum rc
 client_tls(int broker_fd)
 {
 	return msg_send(broker_fd, MSG_TLS, NULL, NULL, 0);

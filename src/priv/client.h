@@ -55,6 +55,11 @@ enum rc client_lock(int broker_fd, int *journal_fd) MUST_CHECK;
  * journal_run; and RC_EOF: the broker is gone, what is to go may go later. */
 enum rc client_update(int broker_fd, const struct order *order) MUST_CHECK;
 
+/* client_prepare - something will be deleted: the locks may be made ready.
+ * RC_EOF.
+ */
+enum rc client_prepare(int broker_fd) MUST_CHECK;
+
 /* client_remove - client_lock and client_update in one, for an order without a
  * list: at once, if nobody else has a lock and the mailbox was changed last
  * when seen says. RC_OK: the locks are held, it has gone. RC_UNFINISHED;

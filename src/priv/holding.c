@@ -17,7 +17,7 @@ void
 holding_init(struct holding *h)
 {
 	memset(h, 0, sizeof(*h));
-	h->place.dirfd = -1;
+	h->place.dirfd = h->lock.next_fd = -1;
 	h->mbox_fd = h->read_fd = h->state_fd = h->journal_fd = -1;
 }
 
@@ -258,6 +258,19 @@ with_group(struct holding *h, enum rc (*what)(struct holding *h))
 	return h->raised ? RC_IO : rc;
 }
 
+static enum rc
+prepare(struct holding *h)
+{
+	lock_prepare(&h->lock);
+	return RC_OK;
+}
+
+enum rc
+holding_prepare(struct holding *h)
+{
+	return with_group(h, prepare);
+}
+
 enum rc
 holding_try(struct holding *h)
 {
@@ -376,6 +389,7 @@ holding_close(struct holding *h)
 	enum rc rc = holding_unlock(h);
 
 	holding_reopen(h);
+	file_close(&h->lock.next_fd);
 	file_close(&h->state_fd);
 	file_close(&h->journal_fd);
 	place_close(&h->place);

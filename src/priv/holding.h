@@ -47,6 +47,9 @@ pid_t holding_rival(const struct holding *h, unsigned *busy_s);
  * RC_IO. */
 enum rc holding_try(struct holding *h) MUST_CHECK;
 
+/* holding_prepare - makes the next holding_try quicker. As holding_unlock. */
+enum rc holding_prepare(struct holding *h) MUST_CHECK;
+
 /* holding_recover - finishes a deletion that was cut short, as journal_recover
  * does. The locks are held. RC_BUSY: somebody plays with the journal. */
 enum rc holding_recover(struct holding *h, unsigned *finished) MUST_CHECK;

@@ -38,7 +38,8 @@ enum msg_type {
 	MSG_REMOVE = MSG_CLIENT + 2, /* a struct order, a struct seen -> rc,
 				      * errno */
 	MSG_REMOVE_ANS,
-	MSG_END
+	MSG_PREPARE, /* something will be deleted; no answer */
+	MSG_END = MSG_PREPARE + 2
 };
 
 enum {

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { OWNER_OCTETS = 128, DROP_TRIES = 3 };
+enum { OWNER_OCTETS = 128, DROP_TRIES = 3, YOUNG_MS = 10000 };
 
 enum rc
 lock_init(struct lock *l, int dirfd, const char *name)
@@ -26,7 +26,7 @@ lock_init(struct lock *l, int dirfd, const char *name)
 
 	memset(l, 0, sizeof(*l));
 	l->dirfd = dirfd;
-	l->fd = l->dot_fd = -1;
+	l->fd = l->dot_fd = l->next_fd = -1;
 	if (n > sizeof(l->dot) - sizeof(".lock"))
 		return RC_TOOLONG;
 	memcpy(l->name, name, n + 1);
@@ -60,6 +60,13 @@ of_errno(void)
 	return RC_IO;
 }
 
+/* unnamed - a new file without a name, opened, or -1 with errno. */
+static int
+unnamed(const struct lock *l)
+{
+	return openat(l->dirfd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
+}
+
 /* make_temp - a new file for a dotlock, opened; its name, or "" when it has
  * none. */
 static enum rc
@@ -69,8 +76,7 @@ make_temp(const struct lock *l, char name[NAME_MAX + 1], int *fd)
 
 	name[0] = '\0';
 	if (!l->plain_temp) {
-		*fd = openat(
-		    l->dirfd, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0644);
+		*fd = unnamed(l);
 		if (*fd >= 0)
 			return RC_OK;
 		if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL)
@@ -123,20 +129,58 @@ name_temp(const struct lock *l, const char *name, int fd)
 	return failed != 0 ? of_errno() : RC_BUSY;
 }
 
-/* make_dot - the dotlock, with our pid and host in it. A full disk leaves it
+/* sign - our pid and host into what will be a dotlock. A full disk leaves it
  * empty, which counts as alive until it is old. */
+static enum rc
+sign(int fd)
+{
+	char owner[OWNER_OCTETS];
+
+	if (io_pwrite(fd, owner, owner_text(owner), 0) != RC_OK &&
+	    ftruncate(fd, 0) != 0)
+		return RC_IO;
+	return RC_OK;
+}
+
+void
+lock_prepare(struct lock *l)
+{
+	if (l->held || l->shared || l->plain_temp || l->next_fd >= 0)
+		return;
+	l->next_fd = unnamed(l);
+	l->next_ms = io_now_ms();
+	if (l->next_fd >= 0 && sign(l->next_fd) != RC_OK)
+		file_close(&l->next_fd);
+}
+
+/* take_next - what lock_prepare has made, or -1. It shall look as young as it
+ * will be as a lock. */
+static int
+take_next(struct lock *l)
+{
+	int fd = l->next_fd;
+
+	l->next_fd = -1;
+	if (fd >= 0 && io_now_ms() - l->next_ms > YOUNG_MS &&
+	    futimens(fd, NULL) != 0)
+		file_close(&fd);
+	return fd;
+}
+
+/* make_dot - the dotlock, with our pid and host in it. */
 static enum rc
 make_dot(struct lock *l)
 {
-	char temp[NAME_MAX + 1], owner[OWNER_OCTETS];
-	int fd, was;
-	enum rc rc = make_temp(l, temp, &fd);
+	char temp[NAME_MAX + 1] = "";
+	int fd = take_next(l), was;
+	enum rc rc = RC_OK;
 
-	if (rc != RC_OK)
-		return rc;
-	if (io_pwrite(fd, owner, owner_text(owner), 0) != RC_OK)
-		if (ftruncate(fd, 0) != 0)
-			rc = RC_IO;
+	if (fd < 0) {
+		rc = make_temp(l, temp, &fd);
+		if (rc != RC_OK)
+			return rc;
+		rc = sign(fd);
+	}
 	if (rc == RC_OK)
 		rc = name_temp(l, temp, fd);
 	was = errno;

@@ -7,6 +7,7 @@
 
 #include "sys/err.h"
 #include <limits.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 enum { LOCK_STALE_S = 300 }; /* the age at which a dotlock may be broken */
@@ -18,6 +19,8 @@ struct lock {
 	char dot[NAME_MAX + 1];  /* of its dotlock */
 	int dot_fd;              /* our dotlock; while it is open no other
 				  * file can have its inode number */
+	int next_fd;     /* the next dotlock, without a name yet, or -1 */
+	int64_t next_ms; /* when it was made */
 	unsigned held : 1;
 	unsigned shared : 1;     /* fcntl for reading, and no dotlock */
 	unsigned plain_temp : 1; /* make the dotlock from a named file */
@@ -37,6 +40,12 @@ enum rc lock_init(struct lock *l, int dirfd, const char *name) MUST_CHECK;
  * longer belongs to fd, open it again; RC_DENIED: no right to make a dotlock
  * here; RC_IO. */
 enum rc lock_try(struct lock *l, int fd) MUST_CHECK;
+
+/* lock_prepare - makes the next dotlock, without a name as yet, so that
+ * lock_try has less to do; nothing while l is held, or where files have names
+ * from the beginning. What fails here is lock_try's to do. l->next_fd is the
+ * caller's to close at last. */
+void lock_prepare(struct lock *l);
 
 /* lock_session - the write lock of a session on the file behind fd, at once or
  * not at all, in two parts. The first octet is this process's, until it ends or

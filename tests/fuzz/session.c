@@ -121,6 +121,14 @@ client_update(int broker_fd, const struct order *order)
 }
 
 enum rc
+client_prepare(int broker_fd)
+{
+	(void)broker_fd;
+	must((b.mood & READ_ONLY) == 0 && b.open >= 0);
+	return RC_OK;
+}
+
+enum rc
 client_remove(int broker_fd, const struct order *order, const struct seen *seen)
 {
 	(void)seen;

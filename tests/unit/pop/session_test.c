@@ -749,7 +749,8 @@ static void
 every_lock_is_given_up_again(void **state)
 {
 	static const enum msg_type wanted[] = {MSG_AUTHENTICATE, MSG_OPEN,
-	    MSG_UNLOCK, MSG_LOCK, MSG_UPDATE, MSG_UNLOCK, MSG_LOG, 0};
+	    MSG_UNLOCK, MSG_PREPARE, MSG_LOCK, MSG_UPDATE, MSG_UNLOCK, MSG_LOG,
+	    0};
 	const char *asked;
 	struct talk t;
 	size_t n;
@@ -793,7 +794,9 @@ asks_for(char n, const enum msg_type *wanted)
 	say(&t, text);
 	(void)hear_all(&t, &ignored);
 	talk_end(&t);
-	asked = talk_file(t.asked) + 3; /* AUTHENTICATE, OPEN, UNLOCK */
+	/* AUTHENTICATE, OPEN, UNLOCK, PREPARE */
+	asked = talk_file(t.asked) + 4;
+	assert_int_equal(asked[-1], '0' + MSG_PREPARE);
 	for (; *wanted != 0; wanted++)
 		assert_int_equal(*asked++, '0' + *wanted);
 	assert_string_equal(asked, "");
@@ -837,6 +840,48 @@ the_end_is_cut_off_by_one_question(void **state)
 	script.lock = script.remove = RC_OK;
 	script.grows_at = MSG_REMOVE;
 	asks_for('3', both);
+}
+
+/* told - how often the broker hears that something will go. */
+static unsigned
+told(const char *text)
+{
+	struct talk t;
+	unsigned times = 0;
+	size_t n;
+
+	put_mbox(MSG_1 MSG_2 MSG_3);
+	talk_start(&t);
+	say(&t, text);
+	(void)hear_all(&t, &n);
+	talk_end(&t);
+	for (const char *asked = talk_file(t.asked); *asked != '\0'; asked++)
+		times += *asked == '0' + MSG_PREPARE;
+	talk_forget(&t);
+	return times;
+}
+
+/* However often it is taken back; and again after an update. */
+static void
+the_first_mark_is_told(void **state)
+{
+	static const char take[] = "READ 1\r\nRETR\r\nACKD\r\n";
+	char twice[200];
+
+	(void)state;
+	assert_int_equal(told(LOGIN "RETR 1\r\nQUIT\r\n"), 0);
+	assert_int_equal(told(LOGIN "DELE 1\r\nRSET\r\nDELE 2\r\nDELE 1\r\n"
+				    "RSET\r\nDELE 3\r\nQUIT\r\n"),
+	    1);
+	assert_mbox(MSG_1 MSG_2);
+	snprintf(twice, sizeof(twice),
+	    "HELO anna geheim\r\n%sFOLD f\r\n%sQUIT\r\n", take, take);
+	script.undecided = 1;
+	assert_int_equal(told(twice), 2);
+	assert_mbox(MSG_3);
+	script.read_only = 1;
+	assert_int_equal(told(twice), 0);
+	assert_mbox(MSG_1 MSG_2 MSG_3);
 }
 
 /* The client need not wait for what is done behind the deletion. */
@@ -1010,6 +1055,7 @@ main(void)
 	    FRESH(others_are_not_hurried),
 	    FRESH(every_lock_is_given_up_again),
 	    FRESH(the_end_is_cut_off_by_one_question),
+	    FRESH(the_first_mark_is_told),
 	    FRESH(quit_is_answered_before_the_locks_end),
 	    FRESH(the_locks_end_before_a_slow_client_has_read),
 	    FRESH(a_client_that_cannot_be_read_from),

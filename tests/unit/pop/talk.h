@@ -43,6 +43,7 @@ static struct script {
 	unsigned busy_s;        /* for RC_BUSY of OPEN */
 	unsigned no_journal;    /* LOCK comes without one */
 	unsigned open_flags;    /* of the mailbox */
+	unsigned read_only;     /* it may not be changed */
 	enum msg_type dies_at;  /* ends instead of answering that */
 	enum msg_type grows_at; /* new mail arrives before that answer */
 	enum msg_type leave_at; /* MSG_LEAVE precedes that answer */
@@ -184,7 +185,8 @@ talk_respond(int fd, uint32_t type, struct buf *b, enum rc rc)
 	if (type == MSG_OPEN && rc == RC_OK) {
 		pass = talk_fd;
 		if (buf_put_u32(b, pass >= 0) != RC_OK ||
-		    buf_put_u32(b, 0) != RC_OK || buf_put_u32(b, 0) != RC_OK)
+		    buf_put_u32(b, 0) != RC_OK ||
+		    buf_put_u32(b, script.read_only) != RC_OK)
 			return RC_BUG;
 	} else if (type == MSG_OPEN && rc == RC_BUSY) {
 		if (buf_put_u32(b, script.busy_s) != RC_OK)
@@ -224,7 +226,8 @@ talk_serve(int fd, int log, int asked)
 			dprintf(log, "CLIENT %s%s\n",
 			    why == RC_OK ? "" : rc_name((enum rc)why), text);
 		if (type == MSG_TLS || type == MSG_CLIENT ||
-		    type == MSG_DIALECT || type == MSG_PLAINTEXT)
+		    type == MSG_DIALECT || type == MSG_PLAINTEXT ||
+		    type == MSG_PREPARE)
 			continue; /* no answer */
 		if (type == script.grows_at)
 			talk_grow();

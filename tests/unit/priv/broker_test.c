@@ -511,6 +511,7 @@ requests_before_the_login_end_it(void **state)
 	hostile(MSG_LOCK, "", 0, 0);
 	hostile(MSG_UPDATE, "", 0, 0);
 	hostile(MSG_UNLOCK, "", 0, 0);
+	hostile(MSG_PREPARE, "", 0, 0);
 }
 
 static void
@@ -613,6 +614,11 @@ requests_may_come_so_often_and_no_more(void **state)
 	broke(&r);
 	log_in(&r);
 	assert_int_equal(open_it(&r), RC_OK);
+	often(&r, client_prepare, OPENS);
+	send_raw(&r, MSG_PREPARE, "", 0, 0);
+	broke(&r);
+	log_in(&r);
+	assert_int_equal(open_it(&r), RC_OK);
 	for (unsigned i = 0; i < OPENS; i++)
 		assert_int_equal(client_update(r.fd, &nothing), RC_STATE);
 	send_raw(&r, MSG_UPDATE, zeroes, ORDER_OCTETS, 0);
@@ -624,7 +630,7 @@ static void
 requests_without_a_mailbox_end_it(void **state)
 {
 	static const enum msg_type types[] = {
-	    MSG_LOCK, MSG_UPDATE, MSG_UNLOCK, MSG_CLOSE};
+	    MSG_LOCK, MSG_UPDATE, MSG_UNLOCK, MSG_CLOSE, MSG_PREPARE};
 	struct run r;
 
 	(void)state;
@@ -656,7 +662,7 @@ malformed_requests_after_the_login_end_it(void **state)
 	    {MSG_UPDATE, (const char *)zeroes, ORDER_OCTETS - 1},
 	    {MSG_UPDATE, (const char *)zeroes, ORDER_OCTETS + 1},
 	    {MSG_LOCK, "x", 1}, {MSG_UNLOCK, "\0\0\0\0", 4},
-	    {MSG_CLOSE, "\0", 1}, {MSG_OPEN_ANS, "", 0},
+	    {MSG_CLOSE, "\0", 1}, {MSG_PREPARE, "x", 1}, {MSG_OPEN_ANS, "", 0},
 	    {MSG_LOCK_ANS, "\0\0\0\0\0\0\0\0", 8}, {MSG_OPEN, "\0\0\0\0\0", 5}};
 	struct run r;
 

@@ -703,6 +703,46 @@ remove_is_lock_and_update(void **state)
 	assert_int_equal(finish(&r), EX_OK);
 }
 
+/* In a spool that only the mail group may write to: what was prepared is the
+ * dotlock, and the group is not the broker's any more. Without a mailbox there
+ * is nothing to prepare. */
+static void
+remove_after_prepare(void **state)
+{
+	struct seen seen;
+	struct opened o;
+	struct run r;
+
+	(void)state;
+	if (geteuid() == 0) {
+		config.spool_gid = 8;
+		assert_int_equal(chown("spool", 0, 8), 0);
+		assert_int_equal(chmod("spool", 02770), 0);
+	}
+	seen = open_unlocked(&r);
+	assert_int_equal(client_prepare(r.fd), RC_OK);
+	assert_int_equal(client_prepare(r.fd), RC_OK);
+	assert_int_equal(client_remove(r.fd, &last_goes, &seen), RC_OK);
+	assert_spool(M1 M2);
+	assert_true(exists("spool/anna.lock"));
+	assert_int_equal(client_prepare(r.fd), RC_OK); /* held */
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	assert_false(exists("spool/anna.lock"));
+	assert_int_equal(client_prepare(r.fd), RC_OK); /* for nothing */
+	assert_int_equal(logged(&r, "event=no-"), 0);
+	assert_int_equal(finish(&r), EX_OK);
+	assert_int_equal(chmod("spool", 0755), 0);
+	assert_int_equal(chown("spool", uid, gid), 0);
+	assert_int_equal(unlink("spool/anna"), 0);
+	log_in(&r);
+	assert_int_equal(client_open(r.fd, "", &o), RC_OK);
+	assert_int_equal(o.mbox_fd, -1);
+	assert_int_equal(client_prepare(r.fd), RC_OK);
+	assert_int_equal(client_unlock(r.fd), RC_OK);
+	close(o.state_fd);
+	assert_int_equal(finish(&r), EX_OK);
+}
+
 /* No journal is made for what needs none. */
 static void
 remove_without_state(void **state)
@@ -1276,6 +1316,7 @@ main(void)
 	    FRESH(the_journal_in_a_spool_of_the_mail_group),
 	    FRESH(a_broker_that_dies_in_update),
 	    FRESH(remove_is_lock_and_update),
+	    FRESH(remove_after_prepare),
 	    FRESH(remove_without_state),
 	    FRESH(a_mailbox_that_was_changed_is_not_cut),
 	    FRESH(remove_does_not_wait_for_locks),

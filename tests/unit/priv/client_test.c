@@ -156,6 +156,19 @@ update_says_what_is_to_go(void **state)
 }
 
 static void
+prepare_is_a_word_without_an_answer(void **state)
+{
+	unsigned char room[MSG_BODY_OCTETS];
+	struct buf b;
+
+	(void)state;
+	assert_int_equal(client_prepare(pair[SESSION]), RC_OK);
+	buf_init(&b, room, sizeof(room));
+	assert_int_equal(asked(&b), MSG_PREPARE);
+	assert_int_equal(b.len, 0);
+}
+
+static void
 remove_says_of_what_mailbox_too(void **state)
 {
 	static const struct seen seen = {{1, 2}, {3, 4}};
@@ -515,6 +528,7 @@ a_broker_that_is_gone_is_the_end(void **state)
 	    RC_EOF);
 	assert_int_equal(client_unlock(pair[SESSION]), RC_EOF);
 	assert_int_equal(client_close(pair[SESSION]), RC_EOF);
+	assert_int_equal(client_prepare(pair[SESSION]), RC_EOF);
 	client_log(pair[SESSION], "%s", "nobody hears this");
 	assert_int_equal(
 	    client_wait(pair[SESSION], client[0], io_now_ms() + 5000), RC_EOF);
@@ -651,6 +665,7 @@ main(void)
 #define IN_A_PAIR(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	    IN_A_PAIR(authenticate_asks_with_both_texts),
 	    IN_A_PAIR(update_says_what_is_to_go),
+	    IN_A_PAIR(prepare_is_a_word_without_an_answer),
 	    IN_A_PAIR(remove_says_of_what_mailbox_too),
 	    IN_A_PAIR(every_answer_comes_through),
 	    IN_A_PAIR(the_secret_is_wiped),

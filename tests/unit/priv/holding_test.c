@@ -455,6 +455,27 @@ a_removal_at_once(void **state)
 	assert_int_equal(holding_close(&h), RC_OK);
 }
 
+/* What is prepared is given up with the rest, if nothing was locked. */
+static void
+a_dotlock_is_prepared(void **state)
+{
+	struct stat next, dot;
+	struct holding h;
+
+	(void)state;
+	begin(&h, "f", CRED_NO_GROUP);
+	assert_int_equal(holding_prepare(&h), RC_OK);
+	assert_int_equal(fstat(h.lock.next_fd, &next), 0);
+	assert_int_equal(holding_try(&h), RC_OK);
+	assert_int_equal(stat(in_top("home/f.lock"), &dot), 0);
+	assert_int_equal(dot.st_ino, next.st_ino);
+	assert_int_equal(holding_unlock(&h), RC_OK);
+	assert_int_equal(holding_prepare(&h), RC_OK);
+	assert_true(h.lock.next_fd >= 0);
+	assert_int_equal(holding_close(&h), RC_OK);
+	assert_int_equal(count_fds(), open_before);
+}
+
 static void
 a_journal_beside_the_mailbox(void **state)
 {
@@ -755,6 +776,9 @@ the_spools_group_is_for_the_maildrop(void **state)
 	assert_int_equal(getegid(), anna.gid);
 	assert_int_equal(holding_unlock(&h), RC_OK);
 	assert_int_equal(getegid(), anna.gid);
+	assert_int_equal(holding_prepare(&h), RC_OK);
+	assert_int_equal(getegid(), anna.gid);
+	assert_true(h.lock.next_fd >= 0);
 	assert_int_equal(holding_try(&h), RC_OK);
 	assert_int_equal(holding_close(&h), RC_OK);
 	assert_int_equal(getegid(), anna.gid);
@@ -857,6 +881,7 @@ main(void)
 	    CASE(the_session_lock_has_an_age),
 	    CASE(nothing_is_updated_without_the_locks),
 	    CASE(a_removal_at_once),
+	    CASE(a_dotlock_is_prepared),
 	    CASE(a_journal_beside_the_mailbox),
 	    CASE(a_name_without_room_for_a_journal),
 	    CASE(what_cannot_be_opened_says_why),

@@ -331,6 +331,89 @@ an_unnamed_file_gets_its_name_by_proc(void **state)
 	world_close(&w);
 }
 
+/* is_next - takes the lock, which is the file that was prepared, as young as it
+ * looks now, and gives it up. */
+static void
+is_next(struct world *w, time_t mtime)
+{
+	struct stat next, dot;
+
+	assert_int_equal(fstat(w->l.next_fd, &next), 0);
+	assert_int_equal(next.st_nlink, 0);
+	assert_int_equal(spool_entries(w->s, 0), 1);
+	assert_int_equal(lock_try(&w->l, w->fd), RC_OK);
+	assert_int_equal(w->l.next_fd, -1);
+	assert_int_equal(stat(w->dot, &dot), 0);
+	assert_int_equal(dot.st_ino, next.st_ino);
+	assert_true(dot.st_mtime >= mtime && dot.st_mtime < mtime + 60);
+	lock_release(&w->l);
+	assert_int_equal(spool_entries(w->s, 0), 1);
+}
+
+/* What can be done of a dotlock before it is needed; one that was prepared long
+ * ago does not look old. */
+static void
+prepared(void **state)
+{
+	const struct timespec old[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+	struct world w;
+	struct stat st;
+	int fd;
+
+	world_open(&w, *state);
+	lock_prepare(&w.l);
+	assert_int_equal(fstat(w.l.next_fd, &st), 0);
+	fd = w.l.next_fd;
+	lock_prepare(&w.l); /* it is there */
+	assert_int_equal(w.l.next_fd, fd);
+	takes_and_releases(&w);
+	takes_and_releases(&w);
+	lock_prepare(&w.l);
+	assert_int_equal(futimens(w.l.next_fd, old), 0);
+	is_next(&w, 1000); /* it need not be asked how old it is */
+	lock_prepare(&w.l);
+	assert_int_equal(futimens(w.l.next_fd, old), 0);
+	w.l.next_ms -= INT64_C(11000);
+	is_next(&w, time(NULL) - 1);
+	lock_prepare(&w.l);
+	close(w.l.next_fd); /* it cannot be made younger: another one */
+	w.l.next_ms -= INT64_C(11000);
+	takes_and_releases(&w);
+	/* A lock of somebody else is seen as ever. */
+	lock_prepare(&w.l);
+	spool_put(w.dot, "1\nelsewhere\n", 12);
+	is_refused(&w, RC_BUSY, 1);
+	assert_true(w.l.next_fd >= 0);
+	assert_int_equal(unlink(w.dot), 0);
+	takes_and_releases(&w);
+	world_close(&w);
+}
+
+static void
+not_prepared(void **state)
+{
+	struct world w;
+
+	world_open(&w, *state);
+	assert_int_equal(lock_try(&w.l, w.fd), RC_OK);
+	lock_prepare(&w.l);
+	assert_int_equal(w.l.next_fd, -1);
+	lock_release(&w.l);
+	w.l.shared = 1;
+	lock_prepare(&w.l);
+	assert_int_equal(w.l.next_fd, -1);
+	w.l.shared = 0;
+	w.l.plain_temp = 1; /* it would have a name, and might stay */
+	lock_prepare(&w.l);
+	assert_int_equal(w.l.next_fd, -1);
+	assert_int_equal(spool_entries(w.s, 0), 1);
+	w.l.plain_temp = 0;
+	w.l.dirfd = -1;
+	lock_prepare(&w.l);
+	assert_int_equal(w.l.next_fd, -1);
+	world_close(&w);
+}
+
 /* Where there are no unnamed files the dotlock comes from a named one. */
 static void
 from_a_named_file(void **state)
@@ -1210,6 +1293,8 @@ main(void)
 	    CASE(session_that_is_left),
 	    CASE(owner),
 	    CASE(owner_without_a_name),
+	    CASE(prepared),
+	    CASE(not_prepared),
 	    CASE(touched),
 	    CASE(untouchable),
 	    CASE(read_only_descriptor),
