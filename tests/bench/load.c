@@ -27,7 +27,10 @@
  *     shift      the octets of file PROGRAM from ARGUMENT on to its front, in
  *                place and on the disk: what a deletion costs without a journal
  *     truncate   of file PROGRAM to ARGUMENT octets, and on the disk; on one
- *                processor too
+ *                processor too. What else is there is a server's PROGRAM: a
+ *                session of it comes before, up to where QUIT would have been
+ *                sent. A disk that was at work just now is faster than one that
+ *                was not for the time of a login
  *     truncate-locked   the same, and before it a dotlock and an fcntl lock are
  *                taken, without which no program may touch a mailbox
  *
@@ -256,16 +259,15 @@ measure_sessions(struct server *s, int bare)
 	printf("faults %.0f\n", (double)used.ru_minflt / (double)count);
 }
 
-/* measure_delete - of what: "delete", "delete-half" or "delete-last". */
+/* mark - a login and DELE of what: "delete", "delete-half" or "delete-last". */
 static void
-measure_delete(struct server *s, const char *what)
+mark(struct server *s, const char *what)
 {
 	uint64_t n = login(s, NULL), step = count > 0 ? count : n;
 	uint64_t first = strcmp(what, "delete-last") == 0 ? n : 1;
 	size_t size;
 	char *text = commands("DELE", first,
 	    strcmp(what, "delete-half") == 0 ? n / 2 : n, step, &size);
-	double began;
 
 	for (char *at = text, *lf; *at != '\0'; at = lf + 1) {
 		lf = strchr(at, '\n');
@@ -273,6 +275,14 @@ measure_delete(struct server *s, const char *what)
 		client_ok(&client, "%s", at);
 	}
 	free(text);
+}
+
+static void
+measure_delete(struct server *s, const char *what)
+{
+	double began;
+
+	mark(s, what);
 	began = now_ms();
 	client_ok(&client, "QUIT");
 	printf("ms %.3f\n", now_ms() - began);
@@ -379,13 +389,16 @@ enter(char *path, char name[NAME_MAX + 1])
 		err(1, "%s", path);
 }
 
-/* measure_file - what is done to it with a plain program's means. */
+/* measure_file - what is done to argv[0] with a plain program's means; with a
+ * server's program behind the number, in a session of it. */
 static void
-measure_file(const char *what, char *path, const char *number)
+measure_file(const char *what, char **argv)
 {
+	char *path = argv[0], dot[NAME_MAX + 1] = "";
 	int fd = open(path, O_RDWR | O_CLOEXEC);
-	off_t size = (off_t)strtoull(number, NULL, 10);
-	char dot[NAME_MAX + 1] = "";
+	off_t size = argv[1] != NULL ? (off_t)strtoull(argv[1], NULL, 10) : 0;
+	unsigned in_session = argv[1] != NULL && argv[2] != NULL;
+	struct server s;
 	double began;
 
 	if (fd < 0)
@@ -394,6 +407,10 @@ measure_file(const char *what, char *path, const char *number)
 		stay_here();
 	if (strcmp(what, "truncate-locked") == 0)
 		enter(path, dot);
+	if (in_session) {
+		server_init(&s, argv + 2, 0);
+		mark(&s, "delete-last");
+	}
 	began = now_ms();
 	if (dot[0] != '\0')
 		lock(fd, dot);
@@ -405,6 +422,10 @@ measure_file(const char *what, char *path, const char *number)
 	close(fd);
 	if (dot[0] != '\0')
 		unlink(dot);
+	if (in_session) {
+		client_ok(&client, "RSET");
+		quit(&s, NULL);
+	}
 }
 
 static int
@@ -478,7 +499,7 @@ main(int argc, char **argv)
 		measure_time(argv);
 	else if (strncmp(what, "truncate", 8) == 0 ||
 		 strcmp(what, "shift") == 0)
-		measure_file(what, argv[0], argv[0] != NULL ? argv[1] : "0");
+		measure_file(what, argv);
 	else {
 		server_init(&s, port == 0 ? argv : NULL, port);
 		if (measure(what, &s) != 0)
