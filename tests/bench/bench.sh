@@ -586,9 +586,10 @@ awk -v plain=1 -f "$top/tests/bench/report.awk" "$data/bars" "$figures"
 		themselves in the middle of a session of in.popd, where QUIT would have been
 		sent; "at-once" the same a moment after the disk was written to, when it is
 		still awake; "empty" a server that does these two at QUIT, takes no lock and
-		looks at nothing, in a session that has read nothing before. Whoever retrieves one by one leaves
-		it to the kernel when to acknowledge what came, but does so at once where
-		the server would stand still until then.
+		looks at nothing, in a session that has read nothing before. In a file system
+		with a journal the entry of the dotlock goes to the disk with what fsync waits
+		for. Whoever retrieves one by one leaves it to the kernel when to acknowledge
+		what came, but does so at once where the server would stand still until then.
 		Measured: $servers.
 		$([ "$with_dovecot" = 0 ] ||
 			echo 'Dovecot stands ready while the others are started for each session; its memory is that of its pop3 process alone.')
