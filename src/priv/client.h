@@ -56,8 +56,7 @@ enum rc client_lock(int broker_fd, int *journal_fd) MUST_CHECK;
 enum rc client_update(int broker_fd, const struct order *order) MUST_CHECK;
 
 /* client_prepare - something will be deleted: the locks may be made ready.
- * RC_EOF.
- */
+ * RC_EOF. */
 enum rc client_prepare(int broker_fd) MUST_CHECK;
 
 /* client_remove - client_lock and client_update in one, for an order without a

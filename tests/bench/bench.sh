@@ -460,6 +460,7 @@ last_goes() {
 		done
 	done
 }
+# last_goes_by WHAT: one turn of it.
 last_goes_by() {
 	case $1 in
 	truncate*) server in.popd del "$1" "$mail/del" "$del_last" ;;

@@ -2,11 +2,13 @@
 # rounds, the median in brackets (or, by "median", the other way round), the
 # ratios, and whether a bar is met. With plain=1 for the terminal, else Markdown.
 
-# row FIGURE UNIT TITLE BOUND BAR: BOUND is who to be compared with; BAR is
-# "who op number", where who is bound, popa3d, dovecot or value.
+# row FIGURE UNIT TITLE BOUND BAR BY: BOUND is who to be compared with; BAR is
+# "who op number", where who is bound, popa3d, dovecot or value; BY is "median",
+# or nothing for the best.
 function row(f, unit, title, bound, bar, by) {
 	n++; F[n] = f; U[n] = unit; T[n] = title; O[n] = bound; R[n] = bar; M[n] = by
 }
+# last: the rows of a figure of bench.sh's last_goes.
 function last(f, where) {
 	row(f, "ms", "QUIT, last message deleted" where, "truncate", "bound <= 1.3", "median")
 	row(f, "ms", "the same beside a cut under both locks", "truncate-locked", "", "median")
